@@ -1,0 +1,56 @@
+"""Guesses: every attempt is counted before the password is looked at, so that a hundred at once are not a hundred."""
+
+import hmac
+import uuid
+from datetime import timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from api.models import Session, SignInFailures
+from api.models.base import identity_of
+from api.platform.keys import purpose_key
+from api.platform.transactions import transactional
+
+
+def key_of(email: str, device_id: uuid.UUID | None) -> bytes:
+    """What failures against an account are counted under: together for strange devices, apart for each that has
+    signed in there before. The same work for an address that nobody has.
+    """
+    identity = identity_of(email)
+    is_known = Session.objects.filter(device_id=device_id, user__email_identity=identity).exists()
+    who = str(device_id) if is_known else "strangers"
+    return hmac.digest(purpose_key("lockout"), f"{identity}|{who}".encode(), "sha256")
+
+
+@transactional
+def may_try(key: bytes) -> bool:
+    """Counts one attempt as a failure in advance; False while the account is locked. `forgive` takes it back."""
+    now = timezone.now()
+    SignInFailures.objects.bulk_create([SignInFailures(key=key, window_started_at=now)], ignore_conflicts=True)
+    row = SignInFailures.objects.select_for_update().get(key=key)
+    if row.locked_until is not None and now < row.locked_until:
+        return False
+    if now - row.window_started_at > timedelta(seconds=settings.LOCKOUT_WINDOW_SECONDS):
+        row.failures, row.window_started_at = 0, now
+    if row.locked_until is not None and now - row.locked_until > timedelta(seconds=settings.LOCKOUT_MAX_SECONDS):
+        row.locks = 0
+    row.failures += 1
+    if row.failures >= settings.LOCKOUT_FAILURES:
+        seconds = min(settings.LOCKOUT_SECONDS * 2**row.locks, settings.LOCKOUT_MAX_SECONDS)
+        row.locked_until = now + timedelta(seconds=seconds)
+        row.locks, row.failures, row.window_started_at = row.locks + 1, 0, now
+    row.save()
+    return True
+
+
+def forgive(key: bytes) -> None:
+    """The attempt was the person: its account starts over."""
+    SignInFailures.objects.filter(key=key).delete()
+
+
+def forget_old_failures(*, most: int = 1000) -> int:
+    """Deletes up to `most` counts that say nothing any more; returns how many."""
+    before = timezone.now() - timedelta(seconds=2 * settings.LOCKOUT_MAX_SECONDS)
+    keys = list(SignInFailures.objects.filter(updated_at__lt=before).values_list("key", flat=True)[:most])
+    return SignInFailures.objects.filter(key__in=keys, updated_at__lt=before).delete()[0]

@@ -1,0 +1,214 @@
+"""Who is signed in on a device: signing up, in and out."""
+
+import hmac
+import uuid
+from http import HTTPStatus
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from api.apis.auth.services import failures
+from api.apis.auth.services.sessions import TokenGrant, locked_device, end_sessions, open_session, repeatable_successor
+from api.apis.users import services as users
+from api.exceptions import ApiError, NotThere
+from api.models import EndReason, Outcome, Session, User
+from api.models.base import identity_of
+from api.platform import audit
+from api.platform.callers import Caller
+from api.platform.keys import purpose_key
+from api.platform.passwords import password_matches
+from api.platform.tokens import TokenRefused, TokenRevoked
+from api.platform.transactions import transactional
+
+
+class RegistrationClosed(ApiError):
+    status = HTTPStatus.FORBIDDEN
+    code = "registration_closed"
+    title = "Signing up with a password is turned off"
+
+
+class AlreadySignedIn(ApiError):
+    status = HTTPStatus.CONFLICT
+    code = "already_signed_in"
+    title = "Somebody is signed in on this device"
+    detail = "Sign out first."
+
+
+class InvalidCredentials(TokenRefused):
+    """One answer for an unknown address, a wrong password, an inactive person and a locked account."""
+
+    code = "invalid_credentials"
+    title = "The address and the password do not fit"
+
+
+def register(caller: Caller, *, email: str, password: str, profile: dict[str, Any]) -> TokenGrant:
+    """A new person, signed in on the caller's device; the same again for the repeat of a lost answer.
+
+    Raises RegistrationClosed, AlreadySignedIn, EmailTaken, UsernameTaken, InvalidInput, TokenRevoked.
+    """
+    if not settings.REGISTRATION_OPEN:
+        raise RegistrationClosed
+    digest = _opening_digest(email)
+    repeated = _repeated(caller, "auth.register", digest, password)
+    if repeated is not None:
+        return repeated
+    if caller.user_id is not None:
+        raise AlreadySignedIn
+    person = users.prepared_person(email=email, password=password, profile=profile)
+    grant = _register(caller, person, profile.get("username"), digest)
+    if grant is not None:
+        return grant
+    # Another attempt of the same call was quicker; what it did is answered once more.
+    repeated = _repeated(caller, "auth.register", digest, password)
+    if repeated is None:
+        raise TokenRevoked
+    return repeated
+
+
+@transactional
+def _register(caller: Caller, person: User, username: str | None, digest: bytes) -> TokenGrant | None:
+    """Both the person and their session, or neither; None when the caller's session is over by now."""
+    assert caller.device_id is not None
+    device = locked_device(caller.device_id)
+    if not _is_present(caller):
+        return None
+    users.insert_person(caller, person=person, username=username)
+    session = open_session(
+        caller, device=device, user=person, opened_by="auth.register", amr=["pwd"], opening_digest=digest
+    )
+    _note_sign_in(caller, session, person)
+    return TokenGrant(session, device.rekey_requested_at is not None)
+
+
+def sign_in(caller: Caller, *, email: str, password: str) -> TokenGrant:
+    """Signs a person in on the caller's device. Exactly one password hash whoever is asked for.
+
+    Raises InvalidCredentials, TokenRevoked.
+    """
+    digest = _opening_digest(email)
+    key = failures.key_of(email, caller.device_id)
+    is_unlocked = failures.may_try(key)
+    person = User.objects.filter(email_identity=identity_of(email)).first()
+    is_right = password_matches(person, password)
+    if person is None or not (is_unlocked and is_right and person.is_active):
+        _record_failure(caller, person)
+        raise InvalidCredentials
+    failures.forgive(key)
+    return _repeated(caller, "token.pair", digest, password, person) or _signed_in(caller, person.id, digest)
+
+
+@transactional
+def _signed_in(caller: Caller, person_id: uuid.UUID, digest: bytes) -> TokenGrant:
+    assert caller.device_id is not None
+    person = User.objects.select_for_update().get(id=person_id)
+    device = locked_device(caller.device_id)
+    if not person.is_active:
+        raise InvalidCredentials
+    if not _is_present(caller):
+        after = repeatable_successor(caller.session_id, opened_by="token.pair", opening_digest=digest)
+        if after is None:
+            raise TokenRevoked
+        return TokenGrant(after, device.rekey_requested_at is not None)
+    session = open_session(
+        caller, device=device, user=person, opened_by="token.pair", amr=["pwd"], opening_digest=digest
+    )
+    _note_sign_in(caller, session, person)
+    return TokenGrant(session, device.rekey_requested_at is not None)
+
+
+def _repeated(
+    caller: Caller, opened_by: str, digest: bytes, password: str, person: User | None = None
+) -> TokenGrant | None:
+    """The answer that this very call got before, if it may have been lost and the password is still the one."""
+    after = repeatable_successor(caller.session_id, opened_by=opened_by, opening_digest=digest)
+    if after is None or after.user is None:
+        return None
+    if person is None and not password_matches(after.user, password):
+        return None
+    return TokenGrant(after, after.device.rekey_requested_at is not None)
+
+
+def _is_present(caller: Caller) -> bool:
+    """Whether the caller's session is the live one of its device, which is locked."""
+    return Session.objects.filter(id=caller.session_id, live_device=caller.device_id).exists()
+
+
+def _opening_digest(email: str) -> bytes:
+    return hmac.digest(purpose_key("opening"), identity_of(email).encode(), "sha256")
+
+
+def _note_sign_in(caller: Caller, session: Session, person: User) -> None:
+    User.objects.filter(id=person.id).update(last_login=timezone.now())
+    audit.record(
+        caller,
+        "auth.signed_in",
+        target_kind="session",
+        target_id=session.id,
+        on_behalf_of=person.id,
+        changes={"amr": [None, session.amr]},
+    )
+
+
+@transactional
+def _record_failure(caller: Caller, person: User | None) -> None:
+    """One row whether or not there is such a person: writing it must not tell."""
+    audit.record(
+        caller,
+        "auth.sign_in_failed",
+        target_kind="user",
+        target_id=person.id if person else "",
+        outcome=Outcome.REFUSED,
+    )
+
+
+@transactional
+def sign_out(caller: Caller) -> None:
+    """Ends the caller's session; harmless when repeated. The device stays registered."""
+    end_sessions(caller, reason=EndReason.SIGNED_OUT, session_id=caller.session_id)
+
+
+class StaffProtected(ApiError):
+    """Only superusers touch superusers, and nobody shuts themselves out."""
+
+    status = HTTPStatus.FORBIDDEN
+    code = "staff_protected"
+    title = "You may not do this to this person"
+
+
+@transactional
+def deactivate_person(caller: Caller, *, user_id: uuid.UUID) -> None:
+    """Shuts a person out: no session, token or password of theirs works any more. Harmless when repeated.
+
+    Raises NotThere, StaffProtected.
+    """
+    person = _locked_person(caller, user_id)
+    if not person.is_active:
+        return
+    person.is_active = False
+    person.auth_version += 1
+    person.save(update_fields=["is_active", "auth_version", "updated_at"])
+    end_sessions(caller, reason=EndReason.PERSON_DEACTIVATED, user_id=person.id)
+    audit.record(caller, "user.deactivated", target_kind="user", target_id=person.id)
+
+
+@transactional
+def reactivate_person(caller: Caller, *, user_id: uuid.UUID) -> None:
+    """Lets a person in again; they sign in anew. Harmless when repeated. Raises NotThere, StaffProtected."""
+    person = _locked_person(caller, user_id)
+    if person.is_active:
+        return
+    person.is_active = True
+    person.save(update_fields=["is_active", "updated_at"])
+    audit.record(caller, "user.reactivated", target_kind="user", target_id=person.id)
+
+
+def _locked_person(caller: Caller, user_id: uuid.UUID) -> User:
+    person = User.objects.select_for_update().filter(id=user_id).first()
+    if person is None:
+        raise NotThere
+    actor = User.objects.filter(id=caller.user_id).first()
+    is_protected = person.is_superuser and actor is not None and not actor.is_superuser
+    if is_protected or person.id == caller.user_id:
+        raise StaffProtected
+    return person

@@ -1,0 +1,284 @@
+"""Sessions of a device: opening, refreshing, ending them. See `docs/sessions.md` for the state machine."""
+
+import hashlib
+import hmac
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import F
+from django.utils import timezone
+
+from api.models import Device, EndReason, Outcome, Session, User
+from api.platform import audit, revocation, tokens
+from api.platform.callers import Caller
+from api.platform.device_keys import DeviceRevoked
+from api.platform.revocation import SessionState
+from api.platform.tokens import TokenInvalid, TokenRefused, TokenRevoked
+from api.platform.transactions import transactional
+
+
+class SessionExpired(TokenRefused):
+    code = "session_expired"
+    title = "The session is too old"
+    detail = "Ask for a new one by auth/get-token/ and sign in again."
+
+
+class RefreshReuseDetected(TokenRefused):
+    """A refresh token was used by two parties; whoever of them is the thief, the session is over."""
+
+    code = "refresh_reuse_detected"
+    title = "This refresh token was used before"
+    detail = "The session has ended. Ask for a new one by auth/get-token/ and sign in again."
+
+
+@dataclass(frozen=True, slots=True)
+class TokenGrant:
+    """A session whose tokens may be answered. `must_rotate` asks the device for a new key."""
+
+    session: Session
+    must_rotate: bool
+
+
+@transactional
+def device_tokens(caller: Caller, *, device_id: uuid.UUID, details: dict[str, Any]) -> TokenGrant:
+    """The device's present session, or a new one without a person; activates the device.
+
+    `details` holds Device's columns to bring up to date. Raises DeviceRevoked.
+    """
+    device = locked_device(device_id)
+    session = live_session(device)
+    if session is None:
+        session = open_session(caller, device=device, user=None, opened_by="auth.get-token")
+    _note_call(device, caller, details)
+    return TokenGrant(session, device.rekey_requested_at is not None)
+
+
+def locked_device(device_id: uuid.UUID) -> Device:
+    device = Device.objects.select_for_update().get(id=device_id)
+    if device.revoked_at is not None:
+        raise DeviceRevoked
+    return device
+
+
+def _note_call(device: Device, caller: Caller, details: dict[str, Any]) -> None:
+    now = timezone.now()
+    changes = {
+        **details,
+        "last_seen_at": now,
+        "last_address": caller.address,
+        "activated_at": device.activated_at or now,
+        "updated_at": now,
+    }
+    Device.objects.filter(id=device.id).update(**changes)
+
+
+def live_session(device: Device) -> Session | None:
+    """The device's session that can still be used, with its user. The device is locked by the caller."""
+    session = Session.objects.select_related("user").filter(live_device=device).first()
+    if session is None:
+        return None
+    session.device = device
+    if _is_over(session):
+        _end([session.id], EndReason.EXPIRED, None)
+        return None
+    return session
+
+
+def _is_over(session: Session) -> bool:
+    """Whether a session that nobody has ended may not be used any more all the same."""
+    now = timezone.now()
+    is_old = now - session.created_at > timedelta(seconds=settings.SESSION_MAX_SECONDS)
+    is_idle = now - session.refreshed_at > timedelta(seconds=settings.REFRESH_IDLE_SECONDS)
+    user = session.user
+    return is_old or is_idle or (user is not None and _has_lost_person(session, user))
+
+
+def _has_lost_person(session: Session, user: User) -> bool:
+    return not user.is_active or user.auth_version != session.user_auth_version
+
+
+def open_session(
+    caller: Caller,
+    *,
+    device: Device,
+    user: User | None,
+    opened_by: str,
+    amr: Iterable[str] = (),
+    opening_digest: bytes | None = None,
+) -> Session:
+    """A new live session; the one before is superseded and may ask for this answer again until it is first used.
+
+    The device is locked by the caller.
+    """
+    now = timezone.now()
+    before = Session.objects.filter(live_device=device).first()
+    if before is not None:
+        Session.objects.filter(id=before.id).update(live_device=None, superseded_at=now, updated_at=now)
+    session = Session.objects.create(
+        device=device,
+        live_device=device,
+        user=user,
+        user_auth_version=user.auth_version if user else 0,
+        amr=list(amr),
+        auth_time=now,
+        refreshed_at=now,
+        opened_by=opened_by,
+        opening_digest=opening_digest,
+        address=caller.address,
+    )
+    if before is not None:
+        Session.objects.filter(id=before.id).update(successor=session)
+        revocation.announce([before.id])
+    if user is not None:
+        _end_oldest(user)
+    return session
+
+
+def _end_oldest(user: User) -> None:
+    """Keeps a person's live sessions within their number; the oldest end."""
+    live = Session.objects.filter(user=user, ended_at=None, live_device__isnull=False).order_by("-created_at", "-id")
+    surplus = list(live.values_list("id", flat=True)[settings.SESSIONS_PER_PERSON :])
+    if surplus:
+        _end(surplus, EndReason.TOO_MANY, None)
+
+
+def repeatable_successor(session_id: uuid.UUID | None, *, opened_by: str, opening_digest: bytes) -> Session | None:
+    """The session that superseded this one by exactly this call, while its answer may have been lost."""
+    if session_id is None or revocation.state_of(session_id) is not SessionState.SUPERSEDED:
+        return None
+    before = Session.objects.select_related("successor__user", "successor__device").get(id=session_id)
+    after = before.successor
+    if after is None or after.opened_by != opened_by or after.live_device_id is None or after.opening_digest is None:
+        return None
+    return after if hmac.compare_digest(bytes(after.opening_digest), opening_digest) else None
+
+
+def refresh(caller: Caller, *, device: Device, refresh_token: str, attempt: bytes | None) -> TokenGrant:
+    """The next tokens of a session; the same again for the attempt that moved its counter last.
+
+    The reuse of an older token ends the session, and that outlives the refusal. Raises TokenInvalid, TokenRevoked,
+    SessionExpired, RefreshReuseDetected.
+    """
+    session_id, counter = tokens.parse_refresh_token(refresh_token)
+    attempt_digest = hashlib.sha256(attempt).digest() if attempt is not None else None
+    session, is_reuse = _moved(caller, device, session_id, counter, attempt_digest)
+    if is_reuse:
+        raise RefreshReuseDetected
+    return TokenGrant(session, session.device.rekey_requested_at is not None)
+
+
+@transactional
+def _moved(
+    caller: Caller, device: Device, session_id: uuid.UUID, counter: int, attempt_digest: bytes | None
+) -> tuple[Session, bool]:
+    """The session after this refresh, and whether the token was used before. One conditional UPDATE decides who of
+    several concurrent attempts moves the counter; the others find it moved.
+    """
+    session = Session.objects.select_related("user", "device").filter(id=session_id, device=device).first()
+    if session is None:
+        raise TokenInvalid
+    if session.ended_at is not None or session.superseded_at is not None:
+        raise TokenRevoked
+    if _is_over(session):
+        _raise_over(session)
+    now = timezone.now()
+    current = Session.objects.filter(id=session_id, refresh_counter=counter, ended_at=None, live_device=device)
+    moved = current.update(
+        refresh_counter=F("refresh_counter") + 1,
+        attempt_digest=attempt_digest,
+        refreshed_at=now,
+        first_used_at=session.first_used_at or now,
+        updated_at=now,
+    )
+    session = Session.objects.select_related("user", "device").get(id=session_id)
+    if session.ended_at is not None or session.superseded_at is not None:
+        raise TokenRevoked
+    if moved:
+        _note_call(session.device, caller, {})
+        return session, False
+    is_previous = counter == session.refresh_counter - 1
+    if is_previous and _is_same_attempt(session.attempt_digest, attempt_digest):
+        return session, False
+    _end_for_reuse(caller, session)
+    return session, True
+
+
+def _raise_over(session: Session) -> None:
+    """A session whose time is over ends here; one whose person was shut out was ended there."""
+    if session.user is not None and _has_lost_person(session, session.user):
+        raise TokenRevoked
+    raise SessionExpired
+
+
+def _is_same_attempt(kept: bytes | None, given: bytes | None) -> bool:
+    """No attempt equals no attempt: a client that sends none may still have lost an answer."""
+    if kept is None or given is None:
+        return kept is None and given is None
+    return hmac.compare_digest(bytes(kept), given)
+
+
+def _end_for_reuse(caller: Caller, session: Session) -> None:
+    Device.objects.filter(id=session.device_id, rekey_requested_at=None).update(rekey_requested_at=timezone.now())
+    _end([session.id], EndReason.REFRESH_REUSED, None)
+    audit.record(
+        caller,
+        "auth.refresh_reuse_detected",
+        target_kind="session",
+        target_id=session.id,
+        on_behalf_of=session.user_id or "",
+        outcome=Outcome.REFUSED,
+    )
+
+
+def end_sessions(
+    caller: Caller,
+    *,
+    reason: EndReason,
+    session_id: uuid.UUID | None = None,
+    device_id: uuid.UUID | None = None,
+    user_id: uuid.UUID | None = None,
+) -> int:
+    """Ends the live sessions of one session id, device or person; returns how many. Part of the caller's transaction."""
+    chosen = {"id": session_id, "device_id": device_id, "user_id": user_id}
+    given = {column: value for column, value in chosen.items() if value is not None}
+    assert len(given) == 1
+    ids = list(Session.objects.filter(ended_at=None, **given).values_list("id", flat=True))
+    _end(ids, reason, caller.user_id)
+    for ended_id in ids:
+        audit.record(
+            caller, "session.ended", target_kind="session", target_id=ended_id, changes={"reason": [None, reason]}
+        )
+    return len(ids)
+
+
+def _end(session_ids: list[uuid.UUID], reason: EndReason, by: uuid.UUID | None) -> None:
+    now = timezone.now()
+    Session.objects.filter(id__in=session_ids, ended_at=None).update(
+        live_device=None, ended_at=now, end_reason=reason, ended_by=by, updated_at=now
+    )
+    revocation.announce(session_ids)
+
+
+def require_valid_token(caller: Caller, *, token: str) -> None:
+    """Whether a token of either kind would be taken now. Raises TokenInvalid, TokenExpired, TokenRevoked,
+    SessionExpired.
+    """
+    if not token.startswith("rt1."):
+        claims = tokens.verify_access_token(token)
+        if claims.device_id != caller.device_id:
+            raise TokenInvalid
+        if revocation.state_of(claims.session_id) is not SessionState.LIVE:
+            raise TokenRevoked
+        return
+    session_id, counter = tokens.parse_refresh_token(token)
+    session = Session.objects.select_related("user").filter(id=session_id, device_id=caller.device_id).first()
+    if session is None:
+        raise TokenInvalid
+    if session.live_device_id is None or counter != session.refresh_counter:
+        raise TokenRevoked
+    if _is_over(session):
+        _raise_over(session)

@@ -1,0 +1,189 @@
+"""Contacts on the wire."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+from rest_framework import serializers
+
+from api import fields
+from api.apis.contacts import services
+from api.platform.callers import Caller
+
+CUSTOM_FIELDS_MAX_BYTES = 8192
+_ENTRIES_MAX = 20
+
+
+class EmailEntrySerializer(fields.StrictSerializer):
+    label = fields.TextField(max_length=50, required=False, allow_blank=True, default="")
+    value = fields.EmailField()
+    is_primary = fields.BooleanField(required=False, default=False)
+
+
+class PhoneEntrySerializer(fields.StrictSerializer):
+    label = fields.TextField(max_length=50, required=False, allow_blank=True, default="")
+    value = fields.PhoneNumberField()
+    is_primary = fields.BooleanField(required=False, default=False)
+
+
+class AddressSerializer(fields.StrictSerializer):
+    label = fields.TextField(max_length=50, required=False, allow_blank=True, default="")
+    street = fields.TextField(max_length=200, required=False, allow_blank=True, is_multiline=True)
+    postal_code = fields.TextField(max_length=20, required=False, allow_blank=True)
+    city = fields.TextField(max_length=100, required=False, allow_blank=True)
+    region = fields.TextField(max_length=100, required=False, allow_blank=True)
+    country = serializers.RegexField(r"\A[A-Z]{2}\Z", required=False, help_text="ISO 3166-1 alpha-2.")
+
+
+class CustomFields(serializers.JSONField):
+    """A JSON object of at most 8 KiB; the app's own business."""
+
+    default_error_messages = {
+        "type": "Send an object.",
+        "size": "The object is larger than 8 KiB.",
+        "control": "NUL characters are not taken.",
+    }
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if not isinstance(data, dict):
+            self.fail("type")
+        try:
+            text = orjson.dumps(data)
+        except orjson.JSONEncodeError:
+            self.fail("invalid")  # integers beyond 64 bits
+        if len(text) > CUSTOM_FIELDS_MAX_BYTES:
+            self.fail("size")
+        if b"\\u0000" in text:
+            self.fail("control")
+        return data
+
+
+class ContactInput(fields.StrictSerializer):
+    """What a client may set. `email` and `phone` set the primary entry of their lists."""
+
+    display_name = fields.ClearableTextField(max_length=200)
+    first_name = fields.ClearableTextField(max_length=100)
+    last_name = fields.ClearableTextField(max_length=100)
+    company = fields.ClearableTextField(max_length=200)
+    title = fields.ClearableTextField(max_length=200)
+    emails = EmailEntrySerializer(many=True, required=False, max_length=_ENTRIES_MAX)
+    phone_numbers = PhoneEntrySerializer(many=True, required=False, max_length=_ENTRIES_MAX)
+    email = fields.EmailField(required=False, write_only=True)
+    phone = fields.PhoneNumberField(required=False, write_only=True)
+    addresses = AddressSerializer(many=True, required=False, max_length=_ENTRIES_MAX)
+    birth_date = fields.BirthDateField(required=False, allow_null=True)
+    location = fields.ClearableTextField(max_length=200)
+    website = fields.ClearableTextField(max_length=500)
+    notes = fields.ClearableTextField(max_length=10_000, is_multiline=True)
+    custom_fields = CustomFields(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        for short, entries in (("email", "emails"), ("phone", "phone_numbers")):
+            if entries in attrs:
+                attrs[entries] = _with_one_primary(attrs[entries], entries)
+            if short in attrs and entries in attrs:
+                error = {short: [f"Send {short} or {entries}, not both."]}
+                raise serializers.ValidationError(error, code="ambiguous")
+        return attrs
+
+    def values(self) -> dict[str, Any]:
+        """The columns to set."""
+        return {name: value for name, value in self.validated_data.items() if name in services.BLANK}
+
+    def primaries(self) -> dict[str, str]:
+        """The short forms: the list that each belongs to, and the value of its primary entry."""
+        given = {"emails": self.validated_data.get("email"), "phone_numbers": self.validated_data.get("phone")}
+        return {entries: value for entries, value in given.items() if value is not None}
+
+
+def _with_one_primary(entries: list[dict[str, Any]], field: str) -> list[dict[str, Any]]:
+    """The entries, the first being primary where none says so."""
+    entries = [dict(entry) for entry in entries]
+    if sum(entry["is_primary"] for entry in entries) > 1:
+        raise serializers.ValidationError({field: ["Only one entry is primary."]}, code="ambiguous")
+    if entries and not any(entry["is_primary"] for entry in entries):
+        entries[0]["is_primary"] = True
+    return entries
+
+
+class ContactCreateSerializer(ContactInput):
+    """A new contact. With an `id` of its own (a UUID) a client may repeat the creation."""
+
+    id = fields.UUIDField(required=False)
+    organization = fields.TextField(max_length=100, required=False, help_text="Slug or UUID; your own if absent.")
+
+
+class ContactReplaceSerializer(ContactInput):
+    """A whole contact: what is left out is cleared."""
+
+
+class ContactUpdateSerializer(ContactInput):
+    """What changes: null clears, absence leaves alone."""
+
+
+class ContactSerializer(serializers.Serializer[dict[str, Any]]):
+    """A contact. The short forms `email` and `phone` are the primary entries' values."""
+
+    id = serializers.UUIDField()
+    slug = serializers.CharField()
+    organization = serializers.CharField(help_text="Slug.")
+    display_name = serializers.CharField()
+    first_name = serializers.CharField()
+    last_name = serializers.CharField()
+    company = serializers.CharField()
+    title = serializers.CharField()
+    email = serializers.CharField(allow_null=True)
+    emails = EmailEntrySerializer(many=True)
+    phone = serializers.CharField(allow_null=True)
+    phone_numbers = PhoneEntrySerializer(many=True)
+    addresses = AddressSerializer(many=True)
+    birth_date = serializers.DateField(allow_null=True)
+    location = serializers.CharField()
+    website = serializers.CharField()
+    notes = serializers.CharField()
+    custom_fields = serializers.DictField()
+    avatar = serializers.CharField(allow_null=True)
+    creator = serializers.CharField(allow_null=True, help_text="Username.")
+    version = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+    deleted_at = serializers.DateTimeField(allow_null=True)
+
+
+def represent_contact(caller: Caller, row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of `selectors.COLUMNS` in the shape of ContactSerializer."""
+    return {
+        "id": row["id"],
+        "slug": row["slug"],
+        "organization": caller.memberships[row["organization_id"]].slug,
+        "display_name": row["display_name"],
+        "first_name": row["first_name"],
+        "last_name": row["last_name"],
+        "company": row["company"],
+        "title": row["title"],
+        "email": services.primary_value(row["emails"]) or None,
+        "emails": row["emails"],
+        "phone": services.primary_value(row["phone_numbers"]) or None,
+        "phone_numbers": row["phone_numbers"],
+        "addresses": row["addresses"],
+        "birth_date": row["birth_date"],
+        "location": row["location"],
+        "website": row["website"],
+        "notes": row["notes"],
+        "custom_fields": row["custom_fields"],
+        "avatar": row["avatar"] or None,
+        "creator": row["creator__username"],
+        "version": row["version"],
+        "created_at": row["created_at"],
+        "updated_at": row["updated_at"],
+        "deleted_at": row["deleted_at"],
+    }
+
+
+def moment(value: str) -> datetime:
+    """A time with a zone, RFC 3339. Raises ValueError."""
+    parsed = datetime.fromisoformat(value)
+    if parsed.tzinfo is None or not 1970 <= parsed.year <= 9998:
+        raise ValueError("a time needs its zone")
+    return parsed

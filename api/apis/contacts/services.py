@@ -1,0 +1,289 @@
+"""Changing contacts. Each change locks the organization, then the contact, and moves both their counts."""
+
+import hashlib
+import uuid
+from collections.abc import Mapping
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+import phonenumbers
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from api.apis.contacts.selectors import contact_key, restorable_since
+from api.apis.orgs import selectors as orgs
+from api.exceptions import ApiError, IdConflict, InvalidInput, NotThere
+from api.models import Contact, ContactTerm
+from api.models.base import uuid7
+from api.platform import audit, changes, search
+from api.platform.callers import Caller
+from api.platform.ids import slug_for
+from api.platform.transactions import transactional
+
+
+class SlugConflict(ApiError):
+    """Several random slugs in a row were taken: a retry takes others."""
+
+    status = HTTPStatus.CONFLICT
+    code = "slug_conflict"
+    title = "No free slug was found"
+    detail = "Try again."
+
+
+_SLUG_ATTEMPTS = 5
+TOMBSTONE_DAYS = 90
+
+# What a client may set, with what absence means on creation and replacement.
+BLANK: Mapping[str, Any] = {
+    "display_name": "",
+    "first_name": "",
+    "last_name": "",
+    "company": "",
+    "title": "",
+    "emails": [],
+    "phone_numbers": [],
+    "addresses": [],
+    "birth_date": None,
+    "location": "",
+    "website": "",
+    "notes": "",
+    "custom_fields": {},
+}
+# Told in the audit trail by name only.
+_UNTOLD = frozenset({"notes", "custom_fields", "addresses"})
+
+
+def create_contact(
+    caller: Caller,
+    *,
+    organization: str | None,
+    contact_id: uuid.UUID | None,
+    values: Mapping[str, Any],
+    primaries: Mapping[str, str],
+) -> tuple[uuid.UUID, bool]:
+    """A new contact's id, and whether this call made it: the repeat of a creation under the client's id finds it made.
+
+    `organization` is a slug or UUID, the person's own if absent; `primaries` maps `emails` and `phone_numbers` to the
+    value of their primary entry. Raises NotThere, Forbidden, InvalidInput, IdConflict, SlugConflict.
+    """
+    if organization is None:
+        organization_id = orgs.personal_organization_id(caller)
+        orgs.require_permission(caller, organization_id, "contacts.create")
+    else:
+        organization_id = orgs.organization_id_of(caller, organization, "contacts.create")
+    contact = Contact(
+        id=contact_id or uuid7(),
+        organization_id=organization_id,
+        creator_id=caller.user_id,
+        creation_digest=_digest([values, primaries]) if contact_id else None,
+        **{**BLANK, **values},
+    )
+    _set_primaries(contact, primaries)
+    _complete_name(contact)
+    _set_keys(contact)
+    try:
+        _insert(caller, contact)
+    except IntegrityError:
+        if contact_id is None:
+            raise
+        return _made_before(caller, contact), False
+    return contact.id, True
+
+
+def _digest(values: list[Mapping[str, Any]]) -> bytes:
+    return hashlib.sha256(orjson.dumps(values, option=orjson.OPT_SORT_KEYS)).digest()
+
+
+@transactional
+def _insert(caller: Caller, contact: Contact) -> None:
+    """Stores a new contact. Raises IntegrityError when its id is taken."""
+    contact.change_seq = changes.move(contact.organization_id, after=changes.lock(contact.organization_id))
+    for attempt in range(1, _SLUG_ATTEMPTS + 1):
+        contact.slug = slug_for(contact.display_name)
+        try:
+            with transaction.atomic():
+                contact.save(force_insert=True)
+            break
+        except IntegrityError:
+            if Contact.objects.filter(id=contact.id).exists():
+                raise
+            if attempt == _SLUG_ATTEMPTS:
+                raise SlugConflict from None
+    _index(contact)
+    _record(caller, contact, "contact.created", {"display_name": [None, contact.display_name]})
+
+
+def _made_before(caller: Caller, wanted: Contact) -> uuid.UUID:
+    """The contact that the same creation made before. Raises IdConflict when the id belongs to anything else."""
+    made = Contact.objects.filter(id=wanted.id, organization_id__in=list(caller.memberships)).first()
+    is_same = (
+        made is not None
+        and made.organization_id == wanted.organization_id
+        and made.creator_id == wanted.creator_id
+        and made.creation_digest is not None
+        and bytes(made.creation_digest) == wanted.creation_digest
+    )
+    if not is_same:
+        raise IdConflict
+    return wanted.id
+
+
+def replace_contact(caller: Caller, *, name: str, values: Mapping[str, Any], primaries: Mapping[str, str]) -> uuid.UUID:
+    """Sets everything that a client may set; what is left out is cleared. Raises as `update_contact`."""
+    return update_contact(caller, name=name, values={**BLANK, **values}, primaries=primaries)
+
+
+@transactional
+def update_contact(caller: Caller, *, name: str, values: Mapping[str, Any], primaries: Mapping[str, str]) -> uuid.UUID:
+    """Changes what is given; nothing moves when nothing differs. Raises NotThere, Forbidden, InvalidInput."""
+    contact, change_seq = _locked(caller, name, "contacts.update")
+    before = {field: getattr(contact, field) for field in BLANK}
+    for field, value in values.items():
+        setattr(contact, field, value)
+    _set_primaries(contact, primaries)
+    _complete_name(contact)
+    changed = [field for field in BLANK if getattr(contact, field) != before[field]]
+    if changed:
+        _set_keys(contact)
+        _store(contact, change_seq, [*changed, *_KEYS])
+        _index(contact)
+        _record(
+            caller, contact, "contact.updated", {field: [before[field], getattr(contact, field)] for field in changed}
+        )
+    return contact.id
+
+
+@transactional
+def delete_contact(caller: Caller, *, name: str) -> None:
+    """Makes the contact a tombstone. Raises NotThere, Forbidden; also NotThere for one that is deleted already."""
+    contact, change_seq = _locked(caller, name, "contacts.delete")
+    contact.deleted_at = timezone.now()
+    _store(contact, change_seq, ["deleted_at"])
+    ContactTerm.objects.filter(contact=contact).delete()
+    _record(caller, contact, "contact.deleted", {})
+
+
+@transactional
+def restore_contact(caller: Caller, *, name: str) -> uuid.UUID:
+    """Makes a tombstone a contact again; harmless when it is one. Raises NotThere, Forbidden."""
+    contact, change_seq = _locked(caller, name, "contacts.delete", with_tombstones=True)
+    if contact.deleted_at is not None:
+        if contact.deleted_at < restorable_since() or contact.merged_into_id is not None:
+            raise NotThere
+        contact.deleted_at = None
+        _store(contact, change_seq, ["deleted_at"])
+        _index(contact)
+        _record(caller, contact, "contact.restored", {})
+    return contact.id
+
+
+def _locked(caller: Caller, name: str, action: str, *, with_tombstones: bool = False) -> tuple[Contact, int]:
+    """The contact, locked behind its organization, and the organization's count of changes."""
+    contact_id, organization_id = contact_key(caller, name, action)
+    change_seq = changes.lock(organization_id)
+    contact = Contact.objects.select_for_update().filter(id=contact_id, organization_id=organization_id).first()
+    if contact is None or (contact.deleted_at is not None and not with_tombstones):
+        raise NotThere
+    return contact, change_seq
+
+
+def _store(contact: Contact, change_seq: int, columns: list[str]) -> None:
+    contact.version += 1
+    contact.change_seq = changes.move(contact.organization_id, after=change_seq)
+    contact.save(update_fields=[*columns, "version", "change_seq", "updated_at"])
+
+
+def _record(caller: Caller, contact: Contact, action: str, told: dict[str, Any]) -> None:
+    audit.record(
+        caller,
+        action,
+        target_kind="contact",
+        target_id=contact.id,
+        organization_id=contact.organization_id,
+        changes={field: [_told(field, value) for value in pair] for field, pair in told.items()},
+    )
+
+
+def _told(field: str, value: Any) -> Any:
+    """A value as the audit trail keeps it; of what people write at length, only that it changed."""
+    if field in _UNTOLD:
+        return None
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def _set_primaries(contact: Contact, primaries: Mapping[str, str]) -> None:
+    for field, value in primaries.items():
+        others = [entry for entry in getattr(contact, field) if not entry["is_primary"] and entry["value"] != value]
+        setattr(contact, field, [{"label": "", "value": value, "is_primary": True}, *others])
+
+
+def _complete_name(contact: Contact) -> None:
+    """A contact without a display name is called by its names, its company, or how it is reached. Raises InvalidInput
+    when there is nothing to call it by.
+    """
+    if not contact.display_name:
+        full_name = f"{contact.first_name} {contact.last_name}".strip()
+        reach = [entry["value"] for entry in (*contact.emails, *contact.phone_numbers)]
+        contact.display_name = (full_name or contact.company or "".join(reach[:1]))[:200]
+    if not contact.display_name:
+        raise InvalidInput.of("display_name", "required", "At least one name is needed.")
+
+
+_KEYS = ("display_name_key", "first_name_key", "last_name_key", "email_key")
+
+
+def _set_keys(contact: Contact) -> None:
+    contact.display_name_key = search.sort_key(contact.display_name)
+    contact.first_name_key = search.sort_key(contact.first_name)
+    contact.last_name_key = search.sort_key(contact.last_name)
+    contact.email_key = search.sort_key(primary_value(contact.emails))
+
+
+def primary_value(entries: list[dict[str, Any]]) -> str:
+    """The value of the primary entry, or the empty text."""
+    return next((entry["value"] for entry in entries if entry["is_primary"]), "")
+
+
+# How much a word counts for the rank, by where it stands.
+_NAME, _REACH, _COMPANY, _NOTES = 8, 4, 3, 1
+
+
+def _index(contact: Contact) -> None:
+    """Brings the words under which the contact is found up to date."""
+    weights: dict[str, int] = {}
+    for text, weight in _texts(contact):
+        for word in search.words(text):
+            weights[word] = max(weight, weights.get(word, 0))
+    present = dict(ContactTerm.objects.filter(contact=contact).values_list("term", "weight"))
+    if present == weights:
+        return
+    stale = [term for term in present if weights.get(term) != present[term]]
+    ContactTerm.objects.filter(contact=contact, term__in=stale).delete()
+    ContactTerm.objects.bulk_create(
+        [
+            ContactTerm(organization_id=contact.organization_id, term=word, contact=contact, weight=weight)
+            for word, weight in weights.items()
+            if present.get(word) != weight
+        ],
+        batch_size=500,
+    )
+
+
+def _texts(contact: Contact) -> list[tuple[str, int]]:
+    texts = [(name, _NAME) for name in (contact.display_name, contact.first_name, contact.last_name)]
+    texts += [(entry["value"], _REACH) for entry in contact.emails]
+    for entry in contact.phone_numbers:
+        number = phonenumbers.parse(entry["value"])
+        national = phonenumbers.national_significant_number(number)
+        texts += [(entry["value"], _REACH), (national, _REACH), (f"0{national}", _REACH)]
+    return [*texts, (contact.company, _COMPANY), (contact.notes, _NOTES)]
+
+
+def forget_tombstones(*, most: int = 500) -> int:
+    """Deletes up to `most` contacts that were deleted longer ago than tombstones live; returns how many."""
+    before = timezone.now() - timedelta(days=TOMBSTONE_DAYS)
+    ids = list(Contact.objects.filter(deleted_at__lt=before).values_list("id", flat=True)[:most])
+    deleted = Contact.objects.filter(id__in=ids, deleted_at__lt=before).delete()[1]
+    return deleted.get("api.Contact", 0)

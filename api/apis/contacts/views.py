@@ -1,0 +1,113 @@
+"""Contacts over HTTP."""
+
+from http import HTTPStatus
+
+from rest_framework.response import Response
+
+from api import pagination
+from api.apis.contacts import selectors, services
+from api.apis.contacts.serializers import (
+    ContactCreateSerializer,
+    ContactReplaceSerializer,
+    ContactSerializer,
+    ContactUpdateSerializer,
+    moment,
+    represent_contact,
+)
+from api.pagination import ListRules
+from api.permissions import IsPerson
+from api.requests import ApiRequest
+from api.schema import answers, lists
+from api.views import ApiView
+
+CONTACTS = ListRules(
+    sorts=tuple(selectors.SORTS),
+    default_sort="display_name",
+    filters={"org": str, "creator": str, "updated_since": moment},
+    has_search=True,
+)
+
+
+class ContactListView(ApiView):
+    """`contacts/`: over all organizations of the person."""
+
+    permission_classes = (IsPerson,)
+    is_list = True
+
+    @lists(ContactSerializer, CONTACTS, summary="Your contacts")
+    def get(self, request: ApiRequest) -> Response:
+        query = pagination.parse(request, CONTACTS)
+        page = selectors.contacts_of(
+            request.caller,
+            filters=query.filters,
+            query=query.search,
+            sort=query.sort,
+            cursor=query.cursor,
+            limit=query.limit,
+            wants_total=query.wants_total,
+        )
+        return Response(pagination.envelope(page, query, (represent_contact(request.caller, row) for row in page.rows)))
+
+    @answers(
+        ContactSerializer,
+        takes=ContactCreateSerializer,
+        statuses=(HTTPStatus.CREATED, HTTPStatus.OK),
+        summary="Create a contact",
+    )
+    def post(self, request: ApiRequest) -> Response:
+        body = ContactCreateSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        contact_id, is_new = services.create_contact(
+            request.caller,
+            organization=body.validated_data.get("organization"),
+            contact_id=body.validated_data.get("id"),
+            values=body.values(),
+            primaries=body.primaries(),
+        )
+        row = selectors.stored_contact(contact_id)
+        return Response(represent_contact(request.caller, row), HTTPStatus.CREATED if is_new else HTTPStatus.OK)
+
+
+class ContactView(ApiView):
+    """`contacts/<slug>/`: the slug or the UUID."""
+
+    permission_classes = (IsPerson,)
+
+    @answers(ContactSerializer, summary="A contact")
+    def get(self, request: ApiRequest, slug: str) -> Response:
+        pagination.require_no_parameters(request)
+        return Response(represent_contact(request.caller, selectors.contact_of(request.caller, slug)))
+
+    @answers(ContactSerializer, takes=ContactReplaceSerializer, summary="Replace a contact")
+    def put(self, request: ApiRequest, slug: str) -> Response:
+        body = ContactReplaceSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        contact_id = services.replace_contact(
+            request.caller, name=slug, values=body.values(), primaries=body.primaries()
+        )
+        return Response(represent_contact(request.caller, selectors.stored_contact(contact_id)))
+
+    @answers(ContactSerializer, takes=ContactUpdateSerializer, summary="Change a contact")
+    def patch(self, request: ApiRequest, slug: str) -> Response:
+        body = ContactUpdateSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        contact_id = services.update_contact(
+            request.caller, name=slug, values=body.values(), primaries=body.primaries()
+        )
+        return Response(represent_contact(request.caller, selectors.stored_contact(contact_id)))
+
+    @answers(None, statuses=(HTTPStatus.NO_CONTENT,), summary="Delete a contact")
+    def delete(self, request: ApiRequest, slug: str) -> Response:
+        services.delete_contact(request.caller, name=slug)
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+
+class ContactRestoreView(ApiView):
+    """`contacts/<slug>/restore/`: within 30 days of the deletion."""
+
+    permission_classes = (IsPerson,)
+
+    @answers(ContactSerializer, summary="Restore a deleted contact")
+    def post(self, request: ApiRequest, slug: str) -> Response:
+        contact_id = services.restore_contact(request.caller, name=slug)
+        return Response(represent_contact(request.caller, selectors.stored_contact(contact_id)))

@@ -1,0 +1,68 @@
+"""Registration on the wire."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from api import fields
+from api.models import Algorithm, Platform, Trust
+
+
+class PublicKeySerializer(fields.StrictSerializer):
+    """A P-256 public key as JWK (RFC 7517)."""
+
+    kty = serializers.ChoiceField(choices=["EC"])
+    crv = serializers.ChoiceField(choices=["P-256"])
+    x = serializers.CharField(max_length=43, min_length=43)
+    y = serializers.CharField(max_length=43, min_length=43)
+
+
+class RegistrationSerializer(fields.StrictSerializer):
+    """What an installation says of itself. Keep `install_id` and `enrol_key` before the first attempt."""
+
+    install_id = fields.UUIDField(help_text="UUIDv4, made once by the installation.")
+    enrol_key = fields.Base64UrlField(size_bytes=32, help_text="32 random bytes, base64url; a secret.")
+    platform = serializers.ChoiceField(choices=Platform.choices)
+    app_version = fields.TextField(max_length=32, required=False, allow_blank=True)
+    build = fields.IntegerField(min_value=0, max_value=2_147_483_647, required=False)
+    os_version = fields.TextField(max_length=50, required=False, allow_blank=True)
+    model = fields.TextField(max_length=100, required=False, allow_blank=True)
+    name = fields.TextField(max_length=100, required=False, allow_blank=True)
+    locale = fields.LanguageField(required=False, allow_blank=True)
+    timezone = fields.TimeZoneField(required=False, allow_blank=True, source="time_zone")
+    region = fields.TextField(max_length=8, required=False, allow_blank=True)
+    public_key = PublicKeySerializer(required=False)
+    key_proof = fields.Base64UrlField(
+        size_bytes=64, required=False, help_text="r‖s over `devauth-v1-key|<install_id>|<digest of enrol_key>`."
+    )
+
+    def details(self) -> dict[str, Any]:
+        """What goes into the device's columns as it is."""
+        proofs = {"install_id", "enrol_key", "public_key", "key_proof"}
+        return {name: value for name, value in self.validated_data.items() if name not in proofs}
+
+
+class RotationSerializer(fields.StrictSerializer):
+    """Empty for a device whose key the server derives; with the next public key for one with a hardware key."""
+
+    public_key = PublicKeySerializer(required=False)
+    key_proof = fields.Base64UrlField(size_bytes=64, required=False)
+
+
+class DeviceKeySerializer(serializers.Serializer[dict[str, object]]):
+    """A device's key. `secret` is answered to HMAC devices only, and stored nowhere on the server."""
+
+    device_id = serializers.UUIDField()
+    key_id = serializers.CharField(help_text="The complete `keyid` of a signature.")
+    alg = serializers.ChoiceField(choices=Algorithm.choices)
+    secret = serializers.CharField(required=False, help_text="32 bytes, base64url.")
+    trust = serializers.ChoiceField(choices=Trust.choices)
+    server_time = serializers.IntegerField(help_text="Seconds since the epoch.")
+    token_endpoint = serializers.CharField()
+
+
+class VerifySignatureSerializer(serializers.Serializer[dict[str, object]]):
+    """What the server saw and signed over, for the author of a client."""
+
+    signature_base = serializers.CharField()
+    is_valid = serializers.BooleanField(help_text="Whether it is the signature of a device that is known here.")

@@ -1,0 +1,244 @@
+"""Registering devices, rotating their keys, revoking them, and the app keys that let them in."""
+
+import hashlib
+import hmac
+import secrets
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from api.apis.auth import services as auth
+from api.exceptions import ApiError, InvalidInput
+from api.models import Algorithm, AppKey, AppKeyStatus, Device, EndReason, Platform
+from api.platform import audit, device_keys, keys, signing
+from api.platform.callers import Caller
+from api.platform.device_keys import DeviceRevoked
+from api.platform.transactions import transactional
+
+
+class InstallConflict(ApiError):
+    """The installation is known and the enrolment key does not fit; nothing else is told."""
+
+    status = HTTPStatus.CONFLICT
+    code = "install_conflict"
+    title = "This installation is registered with another key"
+    detail = "Take a new install_id and enrol_key."
+
+
+class DeviceAlreadyActive(ApiError):
+    """The installation has used its tokens; its key is not handed out again."""
+
+    status = HTTPStatus.CONFLICT
+    code = "device_already_active"
+    title = "This device is registered and active"
+    detail = "Use its key, or register a new installation."
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceKey:
+    """A device with one generation of its key; `secret` only where the server derives it."""
+
+    device: Device
+    generation: int
+    algorithm: str
+    secret: bytes | None
+
+    @property
+    def key_id(self) -> str:
+        return f"dev:{self.device.id}:{self.generation}"
+
+
+def register_device(
+    caller: Caller,
+    *,
+    app_key: AppKey,
+    install_id: uuid.UUID,
+    enrol_key: bytes,
+    public_key: object | None,
+    key_proof: bytes | None,
+    details: dict[str, Any],
+) -> tuple[DeviceKey, bool]:
+    """The device of an installation and whether it is new; the same again for as long as the answer may be lost.
+
+    `enrol_key` has 32 bytes, `details` holds Device's columns. Raises AppBuildBlocked, InvalidInput, InstallConflict,
+    DeviceAlreadyActive, DeviceRevoked.
+    """
+    device_keys.require_unblocked(app_key, details.get("build"))
+    enrol_digest = hashlib.sha256(enrol_key).digest()
+    jwk = _proven_key(public_key, key_proof, install_id=install_id, enrol_digest=enrol_digest)
+    device = Device.objects.filter(install_id=install_id).first()
+    if device is None:
+        device = _insert_device(
+            caller, app_key=app_key, install_id=install_id, enrol_digest=enrol_digest, jwk=jwk, details=details
+        )
+        if device is not None:
+            return _key_of(device), True
+    return _key_of(_registered_again(install_id=install_id, enrol_digest=enrol_digest, jwk=jwk)), False
+
+
+def _proven_key(
+    public_key: object | None, key_proof: bytes | None, *, install_id: uuid.UUID, enrol_digest: bytes
+) -> dict[str, str] | None:
+    """The public key that a device brings, once it has proved to hold the private half. Raises InvalidInput."""
+    if public_key is None:
+        return None
+    try:
+        jwk = signing.parse_jwk(public_key)
+    except ValueError as error:
+        raise InvalidInput.of("public_key", "invalid", "Send a P-256 public key as JWK: kty, crv, x, y.") from error
+    message = signing.key_proof_message(str(install_id), enrol_digest)
+    if key_proof is None or not signing.verify_p256(jwk, message, key_proof):
+        raise InvalidInput.of("key_proof", "invalid", "Send the proof that you hold the private key.")
+    return jwk
+
+
+@transactional
+def _insert_device(
+    caller: Caller,
+    *,
+    app_key: AppKey,
+    install_id: uuid.UUID,
+    enrol_digest: bytes,
+    jwk: dict[str, str] | None,
+    details: dict[str, Any],
+) -> Device | None:
+    """The new device, or None when another attempt was quicker."""
+    device = Device(install_id=install_id, enrol_digest=enrol_digest, app_key=app_key, **details)
+    _take_key(device, jwk)
+    try:
+        with transaction.atomic():
+            device.save(force_insert=True)
+    except IntegrityError:
+        return None
+    audit.record(
+        caller,
+        "device.registered",
+        target_kind="device",
+        target_id=device.id,
+        changes={"platform": [None, device.platform], "app_key": [None, app_key.key_id]},
+    )
+    return device
+
+
+def _take_key(device: Device, jwk: dict[str, str] | None) -> None:
+    device.public_key = jwk
+    device.algorithm = Algorithm.ECDSA_P256_SHA256 if jwk else Algorithm.HMAC_SHA256
+    device.master_kid = "" if jwk else keys.ring(settings.DEVICE_MASTER_KEYS).current
+
+
+@transactional
+def _registered_again(*, install_id: uuid.UUID, enrol_digest: bytes, jwk: dict[str, str] | None) -> Device:
+    """The device of an installation that is known already, if the caller may have its key once more."""
+    device = Device.objects.select_for_update().get(install_id=install_id)
+    if not hmac.compare_digest(bytes(device.enrol_digest), enrol_digest):
+        raise InstallConflict
+    if device.revoked_at is not None:
+        raise DeviceRevoked
+    is_same_key = device.public_key == jwk
+    if device.activated_at is not None and not (is_same_key and _may_still_be_lost(device)):
+        raise DeviceAlreadyActive
+    if not is_same_key:
+        _take_key(device, jwk)
+        device.save(update_fields=["public_key", "algorithm", "master_kid", "updated_at"])
+    return device
+
+
+def _may_still_be_lost(device: Device) -> bool:
+    """Whether the answer with the first token may not have arrived: nobody used it, and the device is young."""
+    age = timezone.now() - device.created_at
+    return (
+        age <= timedelta(seconds=settings.REGISTRATION_REPEAT_SECONDS)
+        and device.generation == 1
+        and not device.sessions.filter(first_used_at__isnull=False).exists()
+    )
+
+
+def _key_of(device: Device) -> DeviceKey:
+    if device.public_key is not None:
+        return DeviceKey(device, device.generation, device.algorithm, None)
+    secret = device_keys.secret_of(device, device.generation, device.master_kid)
+    return DeviceKey(device, device.generation, device.algorithm, secret)
+
+
+@transactional
+def rotate_key(caller: Caller, *, device: Device, public_key: object | None, key_proof: bytes | None) -> DeviceKey:
+    """The device's next key; the present one lives until the next is first used. A repeat gets the same answer.
+
+    Raises InvalidInput when a device with a hardware key brings none.
+    """
+    device = Device.objects.select_for_update().get(id=device.id)
+    jwk = _proven_key(public_key, key_proof, install_id=device.install_id, enrol_digest=bytes(device.enrol_digest))
+    if jwk is None and device.public_key is not None:
+        raise InvalidInput.of("public_key", "required", "A device with a hardware key brings its next public key.")
+    if not device.has_next_key or device.next_public_key != jwk:
+        device.next_public_key = jwk
+        device.next_algorithm = Algorithm.ECDSA_P256_SHA256 if jwk else Algorithm.HMAC_SHA256
+        device.next_master_kid = "" if jwk else keys.ring(settings.DEVICE_MASTER_KEYS).current
+        device.save(update_fields=["next_public_key", "next_algorithm", "next_master_kid", "updated_at"])
+        audit.record(
+            caller,
+            "device.key_rotated",
+            target_kind="device",
+            target_id=device.id,
+            changes={"generation": [device.generation, device.generation + 1]},
+        )
+    generation = device.generation + 1
+    if jwk is not None:
+        return DeviceKey(device, generation, device.next_algorithm, None)
+    secret = device_keys.secret_of(device, generation, device.next_master_kid)
+    return DeviceKey(device, generation, device.next_algorithm, secret)
+
+
+@transactional
+def revoke_device(caller: Caller, *, device_id: uuid.UUID) -> None:
+    """Ends a device and its sessions for good; harmless when repeated."""
+    device = Device.objects.select_for_update().get(id=device_id)
+    if device.revoked_at is not None:
+        return
+    device.revoked_at = timezone.now()
+    device.revoked_by_id = caller.user_id
+    device.revocation_reason = caller.reason[:200]
+    device.save(update_fields=["revoked_at", "revoked_by", "revocation_reason", "updated_at"])
+    auth.end_sessions(caller, reason=EndReason.DEVICE_REVOKED, device_id=device.id)
+    audit.record(caller, "device.revoked", target_kind="device", target_id=device.id)
+
+
+@transactional
+def create_app_key(caller: Caller, *, key_id: str, platform: str) -> tuple[AppKey, bytes]:
+    """A new app key and its secret, which nothing can show again. Raises IntegrityError when the id is taken."""
+    if not device_keys.is_app_key_id(key_id) or platform not in Platform.values:
+        raise InvalidInput.of("key_id", "invalid", "Lower-case letters, digits, dots, hyphens; a known platform.")
+    secret = secrets.token_bytes(32)
+    app_key = AppKey.objects.create(
+        key_id=key_id,
+        platform=platform,
+        sealed_secret=keys.seal(secret, context=f"app_key:{key_id}"),
+        created_by_id=caller.user_id,
+    )
+    audit.record(caller, "app_key.created", target_kind="app_key", target_id=key_id)
+    return app_key, secret
+
+
+@transactional
+def set_app_key_status(caller: Caller, *, key_id: str, status: AppKeyStatus) -> None:
+    """Deprecates, blocks or re-activates an app key. Raises AppKey.DoesNotExist."""
+    app_key = AppKey.objects.select_for_update().get(key_id=key_id)
+    before, app_key.status = app_key.status, status
+    app_key.save(update_fields=["status", "updated_at"])
+    audit.record(
+        caller, "app_key.status_changed", target_kind="app_key", target_id=key_id, changes={"status": [before, status]}
+    )
+
+
+def forget_never_activated(*, most: int = 1000) -> int:
+    """Deletes up to `most` devices that never asked for a token; returns how many."""
+    before = timezone.now() - timedelta(seconds=settings.UNACTIVATED_DEVICE_SECONDS)
+    stale = Device.objects.filter(activated_at=None, created_at__lt=before)
+    ids = list(stale.values_list("id", flat=True)[:most])
+    return Device.objects.filter(id__in=ids, activated_at=None).delete()[0]

@@ -1,0 +1,141 @@
+"""Registration over HTTP: signed by an app key before there is a device, by the device's key afterwards."""
+
+import time
+from http import HTTPStatus
+
+from django.conf import settings
+from django.urls import reverse
+from rest_framework.response import Response
+
+from api import throttling
+from api.apis.onboarding import services
+from api.apis.onboarding.serializers import (
+    DeviceKeySerializer,
+    RegistrationSerializer,
+    RotationSerializer,
+    VerifySignatureSerializer,
+)
+from api.apis.onboarding.services import DeviceKey
+from api.exceptions import NotThere
+from api.permissions import IsPublic
+from api.platform import device_keys, signing
+from api.platform.keys import b64url
+from api.platform.limits import Limit
+from api.platform.signing import Tag
+from api.requests import ApiRequest, signed_target
+from api.schema import answers
+from api.views import ApiView
+
+
+def represent(key: DeviceKey) -> dict[str, object]:
+    secret = {"secret": b64url(key.secret)} if key.secret is not None else {}
+    return {
+        "device_id": key.device.id,
+        "key_id": key.key_id,
+        "alg": key.algorithm,
+        **secret,
+        "trust": key.device.trust,
+        "server_time": int(time.time()),
+        "token_endpoint": reverse("api:auth:get-token"),
+    }
+
+
+class RegisterView(ApiView):
+    """`POST device/register/`, signed by the app key. Repeat it until the answer has arrived."""
+
+    permission_classes = (IsPublic,)
+    signature_tag = Tag.REGISTER
+    signature_is_required = True
+    takes_token = False
+    is_confidential = True
+
+    def limits(self, request: ApiRequest) -> list[Limit]:
+        app_key = request.signing_app_key
+        assert app_key is not None
+        quota = Limit("app_key", f"limit:app_key:{app_key.key_id}", app_key.registrations_per_minute, 60)
+        return [throttling.address_limit(request), quota]
+
+    @answers(
+        DeviceKeySerializer,
+        takes=RegistrationSerializer,
+        statuses=(HTTPStatus.CREATED, HTTPStatus.OK),
+        summary="Register this installation",
+    )
+    def post(self, request: ApiRequest) -> Response:
+        body = RegistrationSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        assert request.signing_app_key is not None
+        key, is_new = services.register_device(
+            request.caller,
+            app_key=request.signing_app_key,
+            install_id=body.validated_data["install_id"],
+            enrol_key=body.validated_data["enrol_key"],
+            public_key=body.validated_data.get("public_key"),
+            key_proof=body.validated_data.get("key_proof"),
+            details=body.details(),
+        )
+        return Response(represent(key), HTTPStatus.CREATED if is_new else HTTPStatus.OK)
+
+
+class DeviceSignedView(ApiView):
+    """Signed by the device's key, without a token."""
+
+    permission_classes = (IsPublic,)
+    signature_tag = Tag.TOKEN
+    signature_is_required = True
+    takes_token = False
+    is_confidential = True
+
+    def limits(self, request: ApiRequest) -> list[Limit]:
+        return [throttling.limit("auth_token", f"d:{request.caller.device_id}")]
+
+
+class RotateView(DeviceSignedView):
+    """`POST device/rotate/`: the next key. The present one lives until the next is first used."""
+
+    @answers(DeviceKeySerializer, takes=RotationSerializer, summary="Take the next key")
+    def post(self, request: ApiRequest) -> Response:
+        body = RotationSerializer(data=request.data or {})
+        body.is_valid(raise_exception=True)
+        assert request.signing_device is not None
+        key = services.rotate_key(
+            request.caller,
+            device=request.signing_device,
+            public_key=body.validated_data.get("public_key"),
+            key_proof=body.validated_data.get("key_proof"),
+        )
+        return Response(represent(key))
+
+
+class RevokeView(DeviceSignedView):
+    """`POST device/revoke/`: the device says goodbye. A repeat meets `device_revoked`, which means done."""
+
+    @answers(None, statuses=(HTTPStatus.NO_CONTENT,), summary="Revoke this device")
+    def post(self, request: ApiRequest) -> Response:
+        assert request.signing_device is not None
+        services.revoke_device(request.caller, device_id=request.signing_device.id)
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+
+class VerifySignatureView(ApiView):
+    """`POST device/verify-signature/`: tells the author of a client what the server saw. Not in production.
+
+    Nothing is proved here and no nonce is used up: the answer says whether the signature would hold.
+    """
+
+    permission_classes = (IsPublic,)
+    signature_tag = Tag.TOKEN
+    verifies_signature = False
+    takes_token = False
+
+    @answers(VerifySignatureSerializer, summary="Show the signature base that the server saw")
+    def post(self, request: ApiRequest) -> Response:
+        if settings.ENVIRONMENT == "production":
+            raise NotThere
+        presented = [
+            request.META.get(f"HTTP_{name}", "") for name in ("SIGNATURE_INPUT", "SIGNATURE", "CONTENT_DIGEST")
+        ]
+        target = signed_target(request._request)
+        signature = signing.parse(*presented, tag=Tag.TOKEN, has_body=target.has_body)
+        base = signing.signature_base(signature.params, signature.content_digest, target)
+        return Response({"signature_base": base.decode(), "is_valid": device_keys.holds(signature, base)})

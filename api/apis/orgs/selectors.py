@@ -1,0 +1,108 @@
+"""Who may do what in which organization: the only road from a caller to an organization's data."""
+
+import functools
+import json
+import uuid
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from django.conf import settings
+
+from api.exceptions import Forbidden, NotThere
+from api.models import Organization, Role
+from api.platform.callers import Caller
+from api.platform.ids import as_uuid
+from api.platform.keyset import Cursor, Order, Page, page_of
+
+_EVERYONE = frozenset(Role.values)
+_WORKERS = frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER})
+
+# Action -> roles. ORG_PERMISSIONS in the environment replaces single lines.
+PERMISSIONS: Mapping[str, frozenset[str]] = {
+    "org.read": _EVERYONE,
+    "contacts.read": _EVERYONE,
+    "contacts.create": _WORKERS,
+    "contacts.update": _WORKERS,
+    "contacts.delete": _WORKERS,
+}
+
+
+@functools.cache
+def _permissions(overrides: str) -> Mapping[str, frozenset[str]]:
+    """The table with the overrides of the settings. Raises ValueError for what it does not know."""
+    table = dict(PERMISSIONS)
+    for action, roles in json.loads(overrides).items():
+        if action not in table or not set(roles) <= _EVERYONE:
+            raise ValueError(f"ORG_PERMISSIONS: unknown action or role in {action!r}")
+        table[action] = frozenset(roles)
+    return table
+
+
+def permitted_roles(action: str) -> Collection[str]:
+    return _permissions(settings.ORG_PERMISSIONS)[action]
+
+
+def organizations_permitting(caller: Caller, action: str) -> list[uuid.UUID]:
+    """The organizations in which the caller may do `action`."""
+    roles = permitted_roles(action)
+    return [key for key, member in caller.memberships.items() if member.role in roles]
+
+
+def require_permission(caller: Caller, organization_id: uuid.UUID, action: str) -> None:
+    """Raises NotThere for somebody else's organization, Forbidden for a member whose role does not do."""
+    member = caller.memberships.get(organization_id)
+    if member is None:
+        raise NotThere
+    if member.role not in permitted_roles(action):
+        raise Forbidden
+
+
+def organization_id_of(caller: Caller, name: str, action: str) -> uuid.UUID:
+    """The id of the organization that `name` (slug or UUID) means, in which the caller may do `action`.
+
+    Raises NotThere, Forbidden.
+    """
+    key = as_uuid(name)
+    matching = (own for own, member in caller.memberships.items() if own == key or member.slug == name)
+    organization_id = next(matching, None)
+    if organization_id is None:
+        raise NotThere
+    require_permission(caller, organization_id, action)
+    return organization_id
+
+
+def personal_organization_id(caller: Caller) -> uuid.UUID:
+    """Raises NotThere for a caller without one."""
+    own = Organization.objects.filter(personal_of_id=caller.user_id, id__in=list(caller.memberships))
+    organization_id = own.values_list("id", flat=True).first()
+    if organization_id is None:
+        raise NotThere
+    return organization_id
+
+
+_COLUMNS = ("id", "slug", "name", "kind", "owner__username", "created_at", "updated_at")
+SORTS = {"name": "name", "created_at": "created_at"}
+
+
+def organizations_of(
+    caller: Caller, *, sort: tuple[tuple[str, bool], ...], cursor: Cursor | None, limit: int, wants_total: bool
+) -> Page:
+    """A page of the caller's organizations, each row with the caller's `role`."""
+    rows = Organization.objects.filter(id__in=organizations_permitting(caller, "org.read")).values(*_COLUMNS)
+    order = [*(Order(SORTS[name], down) for name, down in sort), Order("id", False)]
+    page = page_of(rows, order=order, cursor=cursor, limit=limit, wants_total=wants_total)
+    return page._replace(rows=[_with_role(caller, row) for row in page.rows])
+
+
+def organization_of(caller: Caller, name: str) -> dict[str, Any]:
+    """One of the caller's organizations. Raises NotThere."""
+    organization_id = organization_id_of(caller, name, "org.read")
+    row = Organization.objects.filter(id=organization_id).values(*_COLUMNS).first()
+    if row is None:
+        raise NotThere
+    return _with_role(caller, row)
+
+
+def _with_role(caller: Caller, row: dict[str, Any]) -> dict[str, Any]:
+    owner = row.pop("owner__username")
+    return {**row, "owner": owner, "role": caller.memberships[row["id"]].role}

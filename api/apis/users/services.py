@@ -1,0 +1,159 @@
+"""Making and changing people."""
+
+import re
+import secrets
+import unicodedata
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from api.apis.orgs.services import create_personal_organization
+from api.exceptions import ApiError, InvalidInput, SignInRequired
+from api.models import User
+from api.models.base import identity_of
+from api.platform import audit
+from api.platform.callers import Caller
+from api.platform.transactions import transactional
+
+USERNAME_MAX_LENGTH = 50
+_USERNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._]{0,48}[A-Za-z0-9])?")
+_RESERVED_USERNAMES = frozenset(
+    "about account admin administrator api app auth billing cms contact contacts deleted device devices guest handset "
+    "health help images info invitations login logout mail me moderator null org organization orgs owner postmaster "
+    "register root security settings shared signin signup staff status support sync system tags tasks team terms token "
+    "tokens undefined user username users webmaster www".split()
+)
+
+
+class EmailTaken(ApiError):
+    status = HTTPStatus.CONFLICT
+    code = "email_taken"
+    title = "The e-mail address is taken"
+
+
+class UsernameTaken(ApiError):
+    status = HTTPStatus.CONFLICT
+    code = "username_taken"
+    title = "The username is taken"
+
+
+def require_username(username: str) -> None:
+    """1–50 of letters, digits, dots and underscores, a letter or digit at both ends. Raises InvalidInput."""
+    if _USERNAME.fullmatch(username) is None or ".." in username:
+        raise InvalidInput.of(
+            "username", "invalid", "Letters and digits, with single dots or underscores between them."
+        )
+    if identity_of(username) in _RESERVED_USERNAMES:
+        raise InvalidInput.of("username", "reserved", "This name is reserved.")
+
+
+def require_password(password: str, *, person: User, field: str = "password") -> None:
+    """Raises InvalidInput with every reason why the password is too weak for this person."""
+    try:
+        validate_password(password, person)
+    except ValidationError as error:
+        reasons = [
+            {"field": field, "code": reason.code or "invalid", "message": "; ".join(reason.messages)}
+            for reason in error.error_list
+        ]
+        raise InvalidInput(reasons) from error
+
+
+def create_person(caller: Caller, *, email: str, password: str, profile: dict[str, Any]) -> User:
+    """A new person with a personal organization. Raises EmailTaken, UsernameTaken, InvalidInput."""
+    person = prepared_person(email=email, password=password, profile=profile)
+    insert_person(caller, person=person, username=profile.get("username"))
+    return person
+
+
+def prepared_person(*, email: str, password: str, profile: dict[str, Any]) -> User:
+    """A person who is not stored yet, checked and with the password hashed: what takes long, before a transaction.
+
+    `profile` holds User's columns. Raises EmailTaken, InvalidInput.
+    """
+    if "username" in profile:
+        require_username(profile["username"])
+    person = User(email=email, **profile)
+    require_password(password, person=person)
+    if User.objects.filter(email_identity=identity_of(email)).exists():
+        raise EmailTaken
+    person.set_password(password)
+    return person
+
+
+@transactional
+def insert_person(caller: Caller, *, person: User, username: str | None) -> None:
+    """Stores a prepared person and their personal organization, both or neither; without `username` a free one is
+    derived from the address. Raises EmailTaken, UsernameTaken.
+    """
+    candidates = iter([username]) if username else username_candidates(person.email or "")
+    for candidate in candidates:
+        person.username = candidate
+        try:
+            with transaction.atomic():
+                person.save(force_insert=True)
+        except IntegrityError:
+            if User.objects.filter(email_identity=identity_of(person.email or "")).exists():
+                raise EmailTaken from None
+            continue
+        audit.record(
+            caller, "user.created", target_kind="user", target_id=person.id, changes={"username": [None, candidate]}
+        )
+        create_personal_organization(caller, person=person)
+        return
+    raise UsernameTaken
+
+
+def username_candidates(email: str) -> Iterator[str]:
+    """Usernames to try for an address: its local part, then the same with random digits."""
+    local = unicodedata.normalize("NFKD", email.partition("@")[0]).encode("ascii", "ignore").decode()
+    stem = re.sub(r"[._]{2,}", ".", re.sub(r"[^A-Za-z0-9._]+", ".", local))[: USERNAME_MAX_LENGTH - 7].strip("._")
+    stem = stem or "person"
+    if identity_of(stem) not in _RESERVED_USERNAMES:
+        yield stem
+    for digits in (3, 4, 5, 6, 6, 6):
+        yield f"{stem}{secrets.randbelow(10**digits):0{digits}d}"
+
+
+PROFILE_FIELDS = frozenset(
+    "username first_name last_name phone_number birth_date location about preferred_language preferred_theme time_zone "
+    "has_finished_onboarding".split()
+)
+
+
+@transactional
+def update_profile(caller: Caller, *, changes: dict[str, Any]) -> None:
+    """Changes the caller's own profile. Raises SignInRequired, UsernameTaken, InvalidInput."""
+    if caller.user_id is None:
+        raise SignInRequired
+    person = User.objects.select_for_update().get(id=caller.user_id)
+    changed = {name: value for name, value in changes.items() if getattr(person, name) != value}
+    if not changed:
+        return
+    assert changed.keys() <= PROFILE_FIELDS
+    if "username" in changed:
+        require_username(changed["username"])
+    before = {name: getattr(person, name) for name in changed}
+    for name, value in changed.items():
+        setattr(person, name, value)
+    try:
+        with transaction.atomic():
+            person.save(update_fields=[*changed, "username_identity", "updated_at"])
+    except IntegrityError as error:
+        raise UsernameTaken from error
+    audit.record(
+        caller,
+        "user.profile_changed",
+        target_kind="user",
+        target_id=person.id,
+        changes={name: [_told(before[name]), _told(value)] for name, value in changed.items()},
+    )
+
+
+def _told(value: Any) -> Any:
+    """A value as the audit trail keeps it."""
+    return value if isinstance(value, str | bool | None) else str(value)

@@ -1,0 +1,58 @@
+"""Default deny, proved over the whole URL table: every API view proves its caller, or stands on the one public list."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from api.permissions import PROVING
+from api.views import ApiView
+
+# Routes that anybody may call; each is signed, throttled or harmless by itself.
+PUBLIC_ROUTES = frozenset(
+    {
+        "",
+        "health/",
+        "health/ready/",
+        "api/v1/health",
+        ".well-known/jwks.json",
+        "api/v1/device/register/",
+        "api/v1/device/rotate/",
+        "api/v1/device/revoke/",
+        "api/v1/device/verify-signature/",
+        "api/v1/auth/get-token/",
+        "api/v1/auth/refresh-token/",
+        "api/v1/token/refresh/",
+    }
+)
+
+
+def routes(resolver: URLResolver | None = None, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every (route, view) of the process."""
+    for pattern in (resolver or get_resolver()).url_patterns:
+        route = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLPattern):
+            yield route, pattern.callback
+        else:
+            yield from routes(pattern, route)
+
+
+def _is_proved(route: str, view: Any) -> bool:
+    view_class = getattr(view, "view_class", None) or getattr(view, "cls", None)
+    if view_class is not None and issubclass(view_class, ApiView):
+        permissions = view_class.permission_classes
+        return bool(permissions) and any(issubclass(permission, PROVING) for permission in permissions)
+    # Pages for staff have their own door, and their own test; documentation is there only where it is mounted.
+    doors = (settings.CMS_PATH, settings.ADMIN_PATH)
+    docs = tuple(f"{settings.API_DOCS_PATH}{page}/" for page in ("schema", "docs", "redoc"))
+    return route.startswith(doors) or route in docs
+
+
+@register("handset")
+def every_view_is_proved(app_configs: Any, **kwargs: Any) -> Iterable[CheckMessage]:
+    """Fails for a view that neither proves its caller nor is public on purpose."""
+    for route, view in routes():
+        if route not in PUBLIC_ROUTES and not _is_proved(route, view):
+            yield Error(f"/{route} neither proves its caller nor stands in PUBLIC_ROUTES", id="api.E001")

@@ -1,0 +1,1 @@
+"""Pages for staff: the same services as the API, another skin."""

@@ -1,0 +1,44 @@
+"""The API's documentation: schema, Swagger UI and ReDoc, from our own static files, where the settings mount it."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import URLPattern, path, reverse
+from django.views.decorators.http import require_safe
+from drf_spectacular.renderers import OpenApiJsonRenderer
+from drf_spectacular.views import SpectacularAPIView
+
+# Both viewers write style attributes; ReDoc searches in a worker that it makes from a blob.
+_CSP = settings.SECURE_CSP | {
+    "style-src": ["'self'", "'unsafe-inline'"],
+    "font-src": ["'self'", "data:"],
+    "worker-src": ["blob:"],
+}
+
+
+class SchemaView(SpectacularAPIView):
+    renderer_classes = (OpenApiJsonRenderer,)
+
+
+def _page(template: str) -> Any:
+    @require_safe
+    def page(request: HttpRequest) -> HttpResponse:
+        response = render(request, template, {"schema_url": reverse("schema")})
+        response._csp_config = _CSP  # type: ignore[attr-defined]  # read by ContentSecurityPolicyMiddleware
+        return response
+
+    return page
+
+
+def docs_urls() -> list[URLPattern]:
+    """Nothing unless API_DOCS_ENABLED; everything under API_DOCS_PATH."""
+    if not settings.API_DOCS_ENABLED:
+        return []
+    prefix = settings.API_DOCS_PATH
+    return [
+        path(f"{prefix}schema/", SchemaView.as_view(), name="schema"),
+        path(f"{prefix}docs/", _page("docs/swagger.html"), name="docs"),
+        path(f"{prefix}redoc/", _page("docs/redoc.html"), name="redoc"),
+    ]

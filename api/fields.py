@@ -1,0 +1,211 @@
+"""Serializer fields and the serializer base: types are taken literally, text is clean, nothing unknown passes."""
+
+import datetime
+import re
+import unicodedata
+import uuid
+import zoneinfo
+from typing import Any
+
+import phonenumbers
+from django.utils import timezone
+from rest_framework import serializers
+
+from api.platform.keys import unb64url
+
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
+_ALLOWED_CONTROLS = {"\t", "\n"}  # in multi-line text
+_EARLIEST_BIRTH = datetime.date(1850, 1, 1)
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """Refuses members that it does not know."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if isinstance(data, dict):
+            unknown = [key for key in data if key not in self.fields or self.fields[key].read_only]
+            if unknown:
+                error = serializers.ErrorDetail("This member is not known here.", code="unknown_field")
+                raise serializers.ValidationError({str(key)[:64]: [error] for key in unknown[:20]})
+        result: dict[str, Any] = super().to_internal_value(data)
+        return result
+
+
+class TextField(serializers.CharField):
+    """Text in NFC, without NUL and control characters; tab and newline only where `is_multiline`."""
+
+    default_error_messages = {"control": "Control characters are not taken.", "type": "Send a string."}
+
+    def __init__(self, *, is_multiline: bool = False, **kwargs: Any) -> None:
+        self.is_multiline = is_multiline
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("type")
+        text = unicodedata.normalize("NFC", super().to_internal_value(data))
+        allowed = _ALLOWED_CONTROLS if self.is_multiline else set()
+        if any(unicodedata.category(character) == "Cc" and character not in allowed for character in text):
+            self.fail("control")
+        return text
+
+
+class ClearableTextField(TextField):
+    """Optional text: null and the empty string both clear it."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_blank=True, allow_null=True, required=False, **kwargs)
+
+    def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
+        return (True, "") if data is None else super().validate_empty_values(data)
+
+
+class SecretField(serializers.CharField):
+    """A password or token: taken as it is, never trimmed, never answered."""
+
+    default_error_messages = {"type": "Send a string."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(trim_whitespace=False, write_only=True, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("type")
+        return str(data)
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        if isinstance(data, str) and "\x00" in data:
+            self.fail("invalid")
+        return super().run_validation(data)
+
+
+class BooleanField(serializers.BooleanField):
+    """`true` or `false`; no other spelling."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return bool(data)
+
+
+class IntegerField(serializers.IntegerField):
+    """A JSON integer."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if type(data) is not int:
+            self.fail("invalid")
+        return int(data)
+
+
+class UUIDField(serializers.UUIDField):
+    """A UUID in its canonical form."""
+
+    def to_internal_value(self, data: Any) -> uuid.UUID:
+        if not isinstance(data, str) or len(data) != 36:
+            self.fail("invalid", value="")
+        value: uuid.UUID = super().to_internal_value(data)
+        return value
+
+
+class Base64UrlField(serializers.CharField):
+    """Exactly `size_bytes` bytes, base64url without padding; validated to `bytes`."""
+
+    default_error_messages = {"invalid": "Send base64url without padding, of the size that is documented."}
+
+    def __init__(self, *, size_bytes: int, **kwargs: Any) -> None:
+        self.size_bytes = size_bytes
+        super().__init__(max_length=-(-size_bytes * 4 // 3), **kwargs)
+
+    def to_internal_value(self, data: Any) -> bytes:  # type: ignore[override]  # a CharField for the schema only
+        try:
+            value = unb64url(data) if isinstance(data, str) else b""
+        except ValueError:
+            self.fail("invalid")
+        if len(value) != self.size_bytes:
+            self.fail("invalid")
+        return value
+
+    def run_validators(self, value: Any) -> None:
+        """The length of the text follows from the number of bytes."""
+
+
+class EmailField(serializers.EmailField):
+    """An address as typed, at most 254 characters."""
+
+    default_error_messages = {"type": "Send a string."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=254, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("type")
+        address = unicodedata.normalize("NFC", super().to_internal_value(data))
+        if len(unicodedata.normalize("NFKC", address).casefold().encode()) > 254:
+            self.fail("invalid")
+        return address
+
+
+class PhoneNumberField(serializers.CharField):
+    """A phone number with its country code; validated to E.164."""
+
+    default_error_messages = {"invalid": "Send a phone number with its country code, such as +41441234567."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=32, **kwargs)
+
+    def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
+        return (True, "") if data is None and self.allow_null else super().validate_empty_values(data)
+
+    def to_internal_value(self, data: Any) -> str:
+        try:
+            number = phonenumbers.parse(data if isinstance(data, str) else "")
+        except phonenumbers.NumberParseException:
+            self.fail("invalid")
+        if not phonenumbers.is_possible_number(number):
+            self.fail("invalid")
+        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+class BirthDateField(serializers.DateField):
+    """A day between 1850 and today."""
+
+    default_error_messages = {"range": "Send a day from 1850 until today."}
+
+    def to_internal_value(self, data: Any) -> datetime.date:
+        if not isinstance(data, str):
+            self.fail("invalid", format="YYYY-MM-DD")
+        day: datetime.date = super().to_internal_value(data)
+        if not _EARLIEST_BIRTH <= day <= timezone.now().date() + datetime.timedelta(days=1):
+            self.fail("range")
+        return day
+
+
+class LanguageField(TextField):
+    """A language tag (BCP 47), such as `de-CH`."""
+
+    default_error_messages = {"invalid": "Send a language tag such as en or de-CH."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=35, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        tag = super().to_internal_value(data)
+        if tag and _LANGUAGE.fullmatch(tag) is None:
+            self.fail("invalid")
+        return tag
+
+
+class TimeZoneField(TextField):
+    """A name of the IANA time zone database, such as `Europe/Zurich`."""
+
+    default_error_messages = {"invalid": "Send a time zone such as Europe/Zurich."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=64, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        name = super().to_internal_value(data)
+        if name and name not in zoneinfo.available_timezones():
+            self.fail("invalid")
+        return name

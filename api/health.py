@@ -1,0 +1,146 @@
+"""Probes: is the process ready, and how are the stores it stands on. Liveness is answered in `core.middleware`.
+
+Each check runs in a thread of its own with a deadline, and never twice at once: a hung store costs one thread, and the
+probe answers all the same.
+"""
+
+import hmac
+import threading
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views import View
+from kombu import Connection
+
+from api.platform import state
+
+_DEADLINE_SECONDS = 1.0
+
+
+class Finding(NamedTuple):
+    is_up: bool
+    latency_ms: float | None
+
+
+class Check:
+    """One store, asked with a deadline."""
+
+    def __init__(self, name: str, ask: Callable[[], None], *, is_needed: bool) -> None:
+        self.name, self.is_needed, self._ask = name, is_needed, ask
+        self._running = threading.Lock()
+
+    def find(self) -> Finding:
+        """Asks the store. While an earlier question hangs, the store is down without a new one."""
+        if not self._running.acquire(blocking=False):
+            return Finding(False, None)
+        outcome: list[bool] = []
+        thread = threading.Thread(target=self._run, args=(outcome,), daemon=True)
+        started = time.perf_counter()
+        thread.start()
+        thread.join(_DEADLINE_SECONDS)
+        is_up = outcome == [True]
+        return Finding(is_up, round((time.perf_counter() - started) * 1000, 1) if outcome else None)
+
+    def _run(self, outcome: list[bool]) -> None:
+        try:
+            self._ask()
+            outcome.append(True)
+        except Exception:
+            # Whatever a store's client raises means the same here: it is not up.
+            outcome.append(False)
+        finally:
+            connection.close()
+            self._running.release()
+
+
+def _ask_database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def _ask_state() -> None:
+    with state.guarded() as redis:
+        redis.ping()
+
+
+def _ask_cache() -> None:
+    cache.set("health", 1, 5)
+    if cache.get("health") != 1:
+        raise ConnectionError("the cache forgets")
+
+
+def _ask_broker() -> None:
+    with Connection(settings.CELERY_BROKER_URL, connect_timeout=_DEADLINE_SECONDS) as broker:
+        broker.ensure_connection(max_retries=1, timeout=_DEADLINE_SECONDS)
+
+
+def _ask_migrations() -> None:
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        raise ConnectionError("migrations are missing")
+
+
+DATABASE = Check("database", _ask_database, is_needed=True)
+MIGRATIONS = Check("migrations", _ask_migrations, is_needed=True)
+STATE = Check("state", _ask_state, is_needed=True)
+CACHE = Check("cache", _ask_cache, is_needed=False)
+BROKER = Check("broker", _ask_broker, is_needed=False)
+
+
+def checks() -> list[Check]:
+    """What this server stands on."""
+    found = [DATABASE, CACHE]
+    if state.is_configured():
+        found.append(STATE)
+    if settings.CELERY_BROKER_URL:
+        found.append(BROKER)
+    return found
+
+
+class HealthView(View):
+    """The state of every store; names and latencies only for operators."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        findings = {check: check.find() for check in checks()}
+        is_up = all(finding.is_up for check, finding in findings.items() if check.is_needed)
+        body: dict[str, Any] = {"status": "ok" if is_up else "unavailable"}
+        if _may_see_details(request):
+            body["version"] = settings.VERSION
+            body["checks"] = {
+                check.name: {"status": "ok" if finding.is_up else "down", "latency_ms": finding.latency_ms}
+                for check, finding in findings.items()
+            }
+        return _answer(body, is_up)
+
+
+class ReadyView(View):
+    """Whether this process should get requests: its database answers, with the schema that this code knows."""
+
+    _is_migrated = False
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        is_up = DATABASE.find().is_up
+        if is_up and not ReadyView._is_migrated:
+            ReadyView._is_migrated = is_up = MIGRATIONS.find().is_up
+        return _answer({"status": "ok" if is_up else "unavailable"}, is_up)
+
+
+def _answer(body: dict[str, Any], is_up: bool) -> HttpResponse:
+    if is_up:
+        return JsonResponse(body)
+    return JsonResponse(body, status=HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": "2"})
+
+
+def _may_see_details(request: HttpRequest) -> bool:
+    user = getattr(request, "user", None)
+    if user is not None and user.is_authenticated and user.is_staff:
+        return True
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    return bool(settings.METRICS_TOKEN) and hmac.compare_digest(given.encode(), settings.METRICS_TOKEN.encode())

@@ -1,0 +1,104 @@
+"""Tries every store and setting, and says in a sentence what is wrong and what to do."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core import checks
+from django.core.cache import cache
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from kombu import Connection
+
+from api.platform import state
+
+
+class Command(BaseCommand):
+    help = "Tries every store and setting, and says what is wrong."
+    requires_system_checks = []  # noqa: RUF012 -- Django's own spelling; the checks are one of the examinations
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        failed = 0
+        for name, examine in _EXAMINATIONS.items():
+            try:
+                complaints = list(examine())
+            except Exception as error:
+                # Any failure of a store's client is a finding here, in its own words.
+                complaints = [f"does not answer: {type(error).__name__}: {error}"]
+            failed += len(complaints)
+            for complaint in complaints:
+                self.stdout.write(self.style.ERROR(f"✘ {name}: {complaint}"))
+            if not complaints:
+                self.stdout.write(self.style.SUCCESS(f"✔ {name}"))
+        if failed:
+            raise CommandError(f"{failed} problem(s)")
+
+
+def _configuration() -> Iterator[str]:
+    for problem in checks.run_checks():
+        if problem.is_serious():
+            yield f"{problem.msg} ({problem.id})"
+
+
+def _database() -> Iterator[str]:
+    with connection.cursor() as cursor:
+        if connection.vendor == "mysql":
+            cursor.execute("SELECT @@character_set_connection, @@sql_mode, @@collation_database")
+            charset, sql_mode, collation = cursor.fetchone()
+            if charset != "utf8mb4" or not collation.startswith("utf8mb4"):
+                yield f"its character set is {charset}, its collation {collation}: create it with utf8mb4"
+            if "STRICT_TRANS_TABLES" not in sql_mode:
+                yield "strict SQL mode is off: values would be cut silently"
+        else:
+            cursor.execute("SELECT 1")
+
+
+def _migrations() -> Iterator[str]:
+    executor = MigrationExecutor(connection)
+    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if missing:
+        yield f"{len(missing)} migrations are missing: run manage.py migrate"
+
+
+def _state() -> Iterator[str]:
+    if not state.is_configured():
+        return
+    with state.guarded() as redis:
+        policy = redis.config_get("maxmemory-policy").get("maxmemory-policy")
+        if policy != "noeviction":
+            yield f"REDIS_STATE_URL evicts ({policy}): nonces could be forgotten; set maxmemory-policy noeviction"
+
+
+def _cache() -> Iterator[str]:
+    cache.set("doctor", "well", 5)
+    if cache.get("doctor") != "well":
+        yield "does not keep what it is given: look at REDIS_CACHE_URL"
+
+
+def _broker() -> Iterator[str]:
+    if settings.CELERY_BROKER_URL:
+        with Connection(settings.CELERY_BROKER_URL, connect_timeout=2) as broker:
+            broker.ensure_connection(max_retries=1, timeout=2)
+    yield from ()
+
+
+def _files() -> Iterator[str]:
+    Path(settings.VAR_DIR).mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=settings.VAR_DIR) as probe:
+        os.write(probe.fileno(), b"x")
+    yield from ()
+
+
+_EXAMINATIONS: dict[str, Callable[[], Iterator[str]]] = {
+    "configuration": _configuration,
+    "database": _database,
+    "migrations": _migrations,
+    "state store": _state,
+    "cache": _cache,
+    "broker": _broker,
+    "files": _files,
+}

@@ -1,0 +1,39 @@
+"""Executes background work: what a Celery worker and beat do in a deployment, in one process."""
+
+import signal
+import threading
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import DatabaseError, close_old_connections
+
+from api.apis.jobs import services
+
+_PAUSE_SECONDS = 0.5
+
+
+class Command(BaseCommand):
+    help = "Executes the outbox and the schedule until it is told to stop, or once with --once."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--once", action="store_true", help="execute what is due now, then end")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["once"]:
+            while services.run_due():
+                pass
+            return
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        while not stop.is_set():
+            close_old_connections()
+            try:
+                services.enqueue_schedule(settings.SCHEDULE)
+                is_idle = services.run_due() == 0
+            except DatabaseError as error:
+                self.stderr.write(f"the database does not answer, trying again: {error}")
+                is_idle = True
+            if is_idle:
+                stop.wait(_PAUSE_SECONDS)

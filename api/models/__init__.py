@@ -1,0 +1,41 @@
+"""The schema: one module per domain word, all re-exported here."""
+
+from api.models.audit import ActorKind, AuditEntry, Channel, Outcome
+from api.models.auth import EndReason, Session, SignInFailures
+from api.models.contacts import Contact, ContactTerm
+from api.models.devices import Algorithm, Device, Platform, Trust
+from api.models.jobs import OutboxMessage
+from api.models.onboarding import AppKey, AppKeyStatus
+from api.models.orgs import Membership, Organization, OrganizationKind, Role
+from api.models.stores import Counter, RateLimit, ReplayNonce
+from api.models.users import NOTIFICATION_CHANNELS, NOTIFICATION_TOPICS, Theme, User
+
+__all__ = [
+    "NOTIFICATION_CHANNELS",
+    "NOTIFICATION_TOPICS",
+    "ActorKind",
+    "Algorithm",
+    "AppKey",
+    "AppKeyStatus",
+    "AuditEntry",
+    "Channel",
+    "Contact",
+    "ContactTerm",
+    "Counter",
+    "Device",
+    "EndReason",
+    "Membership",
+    "Organization",
+    "OrganizationKind",
+    "OutboxMessage",
+    "Outcome",
+    "Platform",
+    "RateLimit",
+    "ReplayNonce",
+    "Role",
+    "Session",
+    "SignInFailures",
+    "Theme",
+    "Trust",
+    "User",
+]

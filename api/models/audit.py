@@ -1,0 +1,65 @@
+"""The audit trail: what was done, by whom, to what. Rows are only ever added."""
+
+from django.db import models
+
+from api.models.base import one_of
+
+
+class ActorKind(models.TextChoices):
+    USER = "user"
+    DEVICE = "device"  # before anybody has signed in on it
+    STAFF = "staff"
+    API_KEY = "api_key"
+    JOB = "job"
+    COMMAND = "command"
+    ANONYMOUS = "anonymous"
+
+
+class Channel(models.TextChoices):
+    API = "api"
+    CMS = "cms"
+    ADMIN = "admin"
+    JOB = "job"
+    CLI = "cli"
+
+
+class Outcome(models.TextChoices):
+    SUCCESS = "success"
+    REFUSED = "refused"
+
+
+class AuditEntry(models.Model):
+    """One event. References are plain ids, not foreign keys: the trail outlives what it speaks of."""
+
+    id = models.BigAutoField(primary_key=True)
+    at = models.DateTimeField()
+    action = models.CharField(max_length=64)  # such as device.revoked
+    outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.SUCCESS)
+    channel = models.CharField(max_length=10, choices=Channel)
+
+    actor_kind = models.CharField(max_length=10, choices=ActorKind)
+    actor_id = models.CharField(max_length=64, blank=True)
+    on_behalf_of = models.CharField(max_length=64, blank=True)
+    organization_id = models.UUIDField(null=True, blank=True)
+    target_kind = models.CharField(max_length=32)
+    target_id = models.CharField(max_length=64, blank=True)
+
+    address = models.GenericIPAddressField(null=True, blank=True)
+    device_id = models.UUIDField(null=True, blank=True)
+    request_id = models.CharField(max_length=64, blank=True)
+    changes = models.JSONField(default=dict)  # field -> [before, after]; never a secret
+    reason = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        db_table = "audit_entry"
+        constraints = (
+            one_of("actor_kind", ActorKind, name="audit_entry_actor_kind"),
+            one_of("channel", Channel, name="audit_entry_channel"),
+            one_of("outcome", Outcome, name="audit_entry_outcome"),
+        )
+        indexes = (
+            models.Index(fields=["organization_id", "id"], name="audit_of_organization"),
+            models.Index(fields=["target_kind", "target_id", "id"], name="audit_of_target"),
+            models.Index(fields=["actor_id", "id"], name="audit_of_actor"),
+            models.Index(fields=["at"], name="audit_by_time"),
+        )

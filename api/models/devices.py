@@ -1,0 +1,92 @@
+"""Devices: one installation of an app each, with the key it signs with."""
+
+from django.conf import settings
+from django.db import models
+
+from api.models.base import DigestField, TimeStamped, one_of, uuid7
+from api.models.onboarding import AppKey
+
+
+class Platform(models.TextChoices):
+    IOS = "ios", "iOS"
+    ANDROID = "android", "Android"
+    WEB = "web", "Web"
+    OTHER = "other", "Other"
+
+
+class Trust(models.TextChoices):
+    UNATTESTED = "unattested"
+    BASIC = "basic"
+    STRONG = "strong"
+
+
+class Algorithm(models.TextChoices):
+    HMAC_SHA256 = "hmac-sha256"
+    ECDSA_P256_SHA256 = "ecdsa-p256-sha256"
+
+
+class Device(TimeStamped):
+    """An installation. Its HMAC secret is stored nowhere: it is derived from a master key, the enrolment digest, the
+    device's id and its generation. A device with a hardware key stores the public half as a JWK.
+
+    `next_*` describe the key that a rotation has promised; its first use moves them over and ends the old one.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    install_id = models.UUIDField(unique=True)
+    enrol_digest = DigestField()  # SHA-256 of the enrolment key: proof on repeats, and the derivation's salt
+    app_key = models.ForeignKey(AppKey, on_delete=models.PROTECT, related_name="devices")
+
+    algorithm = models.CharField(max_length=20, choices=Algorithm)
+    generation = models.PositiveIntegerField(default=1)
+    master_kid = models.CharField(max_length=32, blank=True)
+    public_key = models.JSONField(null=True, blank=True)
+    next_algorithm = models.CharField(max_length=20, blank=True)
+    next_master_kid = models.CharField(max_length=32, blank=True)
+    next_public_key = models.JSONField(null=True, blank=True)
+    rekey_requested_at = models.DateTimeField(null=True, blank=True)
+
+    platform = models.CharField(max_length=10, choices=Platform)
+    app_version = models.CharField(max_length=32, blank=True)
+    build = models.PositiveIntegerField(null=True, blank=True)
+    os_version = models.CharField(max_length=50, blank=True)
+    model = models.CharField(max_length=100, blank=True)
+    name = models.CharField(max_length=100, blank=True)
+    locale = models.CharField(max_length=35, blank=True)
+    time_zone = models.CharField(max_length=64, blank=True)
+    region = models.CharField(max_length=8, blank=True)
+    trust = models.CharField(max_length=10, choices=Trust, default=Trust.UNATTESTED)
+
+    activated_at = models.DateTimeField(null=True, blank=True)  # its first token
+    last_seen_at = models.DateTimeField(null=True, blank=True)  # its last token
+    last_address = models.GenericIPAddressField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    revoked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    revocation_reason = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        db_table = "device"
+        constraints = (
+            one_of("platform", Platform, name="device_platform"),
+            one_of("trust", Trust, name="device_trust"),
+            one_of("algorithm", Algorithm, name="device_algorithm"),
+        )
+        indexes = (
+            models.Index(fields=["activated_at", "created_at"], name="device_never_activated"),
+            models.Index(fields=["created_at", "id"], name="device_by_age"),
+            models.Index(fields=["last_seen_at"], name="device_last_seen"),
+        )
+
+    def __str__(self) -> str:
+        return self.name or self.model or str(self.id)
+
+    @property
+    def key_id(self) -> str:
+        """The complete `keyid` of the key in force."""
+        return f"dev:{self.id}:{self.generation}"
+
+    @property
+    def has_next_key(self) -> bool:
+        return bool(self.next_algorithm)

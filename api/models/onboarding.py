@@ -1,0 +1,35 @@
+"""App keys: one per build of an app. They say which app registers a device, carry its quota, and are its kill switch."""
+
+from django.conf import settings
+from django.db import models
+
+from api.models.base import IdentityField, TimeStamped, one_of
+
+
+class AppKeyStatus(models.TextChoices):
+    ACTIVE = "active"
+    DEPRECATED = "deprecated"  # still registers devices; its successor has shipped
+    BLOCKED = "blocked"
+
+
+class AppKey(TimeStamped):
+    """The key that a build of the app signs registrations with. `key_id` is written without its `app:` prefix."""
+
+    key_id = IdentityField(unique=True)  # such as ios-2026-01
+    sealed_secret = models.CharField(max_length=255)  # platform.keys.seal: AES-256-GCM under the field keys
+    platform = models.CharField(max_length=10)
+    status = models.CharField(max_length=10, choices=AppKeyStatus, default=AppKeyStatus.ACTIVE)
+    minimum_build = models.PositiveIntegerField(null=True, blank=True)
+    maximum_build = models.PositiveIntegerField(null=True, blank=True)
+    registrations_per_minute = models.PositiveIntegerField(default=600)
+    store_url = models.URLField(max_length=500, blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+
+    class Meta:
+        db_table = "app_key"
+        constraints = (one_of("status", AppKeyStatus, name="app_key_status"),)
+
+    def __str__(self) -> str:
+        return self.key_id

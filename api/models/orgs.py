@@ -1,0 +1,72 @@
+"""Organizations own all domain data; a membership says what a person may do in one."""
+
+from django.conf import settings
+from django.db import models
+
+from api.models.base import IdentityField, TimeStamped, one_of, uuid7
+
+
+class OrganizationKind(models.TextChoices):
+    PERSONAL = "personal"
+    GROUP = "group"
+
+
+class Role(models.TextChoices):
+    OWNER = "owner"
+    ADMIN = "admin"
+    MEMBER = "member"
+    BILLING = "billing"
+
+
+class Organization(TimeStamped):
+    """A tenant. `personal_of` marks a person's own organization and is unique, so nobody ever gets two.
+
+    `change_seq` counts the changes of everything in the organization that devices keep copies of. It moves under this
+    row's lock, in the transaction of the change, and the changed row carries the new value.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(max_length=100)
+    slug = IdentityField(unique=True)
+    kind = models.CharField(max_length=10, choices=OrganizationKind)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="owned_organizations")
+    personal_of = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="personal_organization",
+    )
+    members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="organizations")
+    change_seq = models.PositiveBigIntegerField(default=0)
+    version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        db_table = "organization"
+        constraints = (
+            one_of("kind", OrganizationKind, name="organization_kind"),
+            models.CheckConstraint(
+                condition=models.Q(kind="personal", personal_of__isnull=False)
+                | models.Q(kind="group", personal_of__isnull=True),
+                name="organization_personal_has_its_person",
+            ),
+        )
+        indexes = (models.Index(fields=["created_at", "id"], name="organization_by_age"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(TimeStamped):
+    """A person's role in an organization."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role)
+
+    class Meta:
+        db_table = "membership"
+        constraints = (
+            models.UniqueConstraint(fields=["user", "organization"], name="membership_once"),
+            one_of("role", Role, name="membership_role"),
+        )

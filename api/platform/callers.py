@@ -1,0 +1,48 @@
+"""Who is calling, as services and selectors see it: resolved once at the edge, the same for API, CMS, jobs, commands."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from api.models import ActorKind, Channel
+
+
+class Member(NamedTuple):
+    """The caller's place in one organization."""
+
+    slug: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A principal and the circumstances of the call. Without `user_id` nobody is signed in.
+
+    `memberships` maps organization ids to the person's place there: the only road from a caller to tenant data.
+    """
+
+    kind: ActorKind
+    channel: Channel
+    user_id: uuid.UUID | None = None
+    device_id: uuid.UUID | None = None
+    session_id: uuid.UUID | None = None
+    is_guest: bool = False
+    memberships: Mapping[uuid.UUID, Member] = field(default_factory=dict)
+    address: str | None = None
+    request_id: str = ""
+    reason: str = ""
+
+    @property
+    def actor_id(self) -> str:
+        return str(self.user_id or self.device_id or "")
+
+
+def command(reason: str = "") -> Caller:
+    """The caller of a management command: whoever has a shell on the server."""
+    return Caller(kind=ActorKind.COMMAND, channel=Channel.CLI, reason=reason)
+
+
+def job(request_id: str = "") -> Caller:
+    """The caller of background work, with the request that caused it."""
+    return Caller(kind=ActorKind.JOB, channel=Channel.JOB, request_id=request_id)

@@ -1,0 +1,107 @@
+"""The gate: what every request asks the state store, in one call — may it pass its limits, does its session still
+live, where is its person a member.
+
+Without Redis the same questions go to the database. When Redis is configured but does not answer, limits on content
+open (and say so), limits on proofs close, and sessions and memberships are read from their rows.
+"""
+
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+from django.conf import settings
+
+from api.exceptions import TemporarilyUnavailable
+from api.platform import limits, memberships, revocation, state
+from api.platform.limits import GCRA_LUA, NOTHING_COUNTED, Decision, Limit
+from api.platform.memberships import Memberships
+from api.platform.revocation import SessionState
+from api.platform.tokens import Claims
+
+log = structlog.get_logger(__name__)
+
+# Limits that guard secrets: without a count nobody may guess.
+CLOSED_SCOPES = frozenset({"auth_token", "auth_address", "refresh", "magic"})
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The gate's answer. `session` is LIVE for callers without one."""
+
+    decision: Decision
+    session: SessionState
+    memberships: Memberships
+
+
+# KEYS: epoch, session mark, membership entry, membership version, then one key a limit.
+# ARGV: 1 if there is a session, then emission and burst of each limit.
+# A session with a mark spends nothing: its caller is not one any more.
+_ADMIT = (
+    GCRA_LUA
+    + """
+local epoch = redis.call('GET', KEYS[1])
+if not epoch then
+  epoch = redis.call('TIME')[1]
+  redis.call('SET', KEYS[1], epoch)
+end
+local mark, entry, version = false, false, false
+if ARGV[1] == '1' then
+  mark = redis.call('GET', KEYS[2])
+  entry = redis.call('GET', KEYS[3])
+  version = redis.call('GET', KEYS[4])
+end
+local keys = {}
+for i = 5, #KEYS do keys[#keys + 1] = KEYS[i] end
+return {epoch, mark, entry, version, spend(keys, 2)}
+"""
+)
+
+
+def admit(counted: Sequence[Limit], claims: Claims | None = None) -> Admission:
+    """Spends the limits of a request and reads what its token needs to be believed.
+
+    The caller looks at `decision.denied` and `session`. Raises TemporarilyUnavailable (closed limits, no store).
+    """
+    if not state.is_configured():
+        return _from_rows(limits.spend_in_database(counted), claims)
+    try:
+        return _from_redis(counted, claims)
+    except state.StateUnavailable as error:
+        if any(limit.scope in CLOSED_SCOPES for limit in counted):
+            raise TemporarilyUnavailable from error
+        log.warning("limits.open", reason="the state store does not answer")
+        return _from_rows(NOTHING_COUNTED, claims)
+
+
+def _from_rows(decision: Decision, claims: Claims | None) -> Admission:
+    if claims is None:
+        return Admission(decision, SessionState.LIVE, {})
+    members = memberships.of_person(claims.user_id) if claims.user_id else {}
+    return Admission(decision, revocation.state_of(claims.session_id), members)
+
+
+def _from_redis(counted: Sequence[Limit], claims: Claims | None) -> Admission:
+    user_id = claims.user_id or uuid.UUID(int=0) if claims else uuid.UUID(int=0)
+    session_id = claims.session_id if claims else uuid.UUID(int=0)
+    keys = [
+        state.EPOCH_KEY,
+        revocation.mark_key(session_id),
+        memberships.entry_key(user_id),
+        memberships.version_key(user_id),
+        *(limit.key for limit in counted),
+    ]
+    arguments: list[int] = [int(claims is not None)]
+    for limit in counted:
+        arguments += (limit.emission_us, limit.burst_us)
+    with state.guarded():
+        epoch, mark, entry, version, spent = state.script(_ADMIT)(keys=keys, args=arguments)
+    decision = limits.decision_of(counted, spent)
+    if claims is None:
+        return Admission(decision, SessionState.LIVE, {})
+    # Marks that a young store has lost are at most as old as an access token can be.
+    is_young = time.time() - int(epoch) < settings.ACCESS_TOKEN_SECONDS
+    session = revocation.state_of(claims.session_id) if mark or is_young else SessionState.LIVE
+    members = memberships.from_cache(claims.user_id, entry, version) if claims.user_id else {}
+    return Admission(decision, session, members)

@@ -1,0 +1,88 @@
+"""The cached memberships of a person: one key in Redis, read by the gate together with everything else.
+
+A change announces itself before it commits and clears up after: from the announcement on nobody fills the cache, and
+a reader that started earlier is refused by the version that the announcement moved. So a stale answer is never kept,
+and a process that dies between commit and clearing up leaves a mark that runs out by itself.
+"""
+
+import uuid
+from collections.abc import Iterable, Mapping
+
+import orjson
+from django.db import transaction
+
+from api.exceptions import TemporarilyUnavailable
+from api.models import Membership
+from api.platform import state
+from api.platform.callers import Member
+
+_CACHE_SECONDS = 3600
+_ANNOUNCEMENT_SECONDS = 60  # longer than any transaction may take
+_VERSION_SECONDS = 86_400
+_CHANGING = b"!"
+
+Memberships = Mapping[uuid.UUID, Member]
+
+# KEYS: entry, version. ARGV: the version that was read before the rows were, the entry, seconds.
+_FILL = """
+if (redis.call('GET', KEYS[2]) or '') == ARGV[1] and not redis.call('GET', KEYS[1]) then
+  redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+end
+"""
+
+
+def entry_key(user_id: uuid.UUID) -> str:
+    return f"members:{user_id}"
+
+
+def version_key(user_id: uuid.UUID) -> str:
+    return f"members:{user_id}:version"
+
+
+def of_person(user_id: uuid.UUID) -> Memberships:
+    """What the rows say."""
+    rows = Membership.objects.filter(user_id=user_id).values_list("organization_id", "organization__slug", "role")
+    return {organization_id: Member(slug, role) for organization_id, slug, role in rows}
+
+
+def from_cache(user_id: uuid.UUID, entry: bytes | None, version: bytes | None) -> Memberships:
+    """The memberships that a cache entry holds; read from the rows, and kept if still allowed, when it holds none."""
+    if entry is not None and entry != _CHANGING:
+        return {uuid.UUID(hex=key): Member(slug, role) for key, slug, role in orjson.loads(entry)}
+    found = of_person(user_id)
+    if entry is None:
+        packed = orjson.dumps([[key.hex, *member] for key, member in found.items()])
+        try:
+            with state.guarded():
+                state.script(_FILL)(
+                    keys=[entry_key(user_id), version_key(user_id)], args=[version or b"", packed, _CACHE_SECONDS]
+                )
+        except state.StateUnavailable:
+            pass  # the next request reads the rows again
+    return found
+
+
+def changing(user_ids: Iterable[uuid.UUID]) -> None:
+    """To be called inside the transaction that changes memberships, before it writes them.
+
+    Raises TemporarilyUnavailable when the cache cannot be told: a change that it misses would not take effect.
+    """
+    ids = list(user_ids)
+    if not ids or not state.is_configured():
+        return
+    try:
+        with state.guarded() as redis:
+            pipeline = redis.pipeline(transaction=False)
+            for user_id in ids:
+                pipeline.incr(version_key(user_id))
+                pipeline.expire(version_key(user_id), _VERSION_SECONDS)
+                pipeline.set(entry_key(user_id), _CHANGING, ex=_ANNOUNCEMENT_SECONDS)
+            pipeline.execute()
+    except state.StateUnavailable as error:
+        raise TemporarilyUnavailable from error
+    transaction.on_commit(lambda: _clear(ids), robust=True)
+
+
+def _clear(user_ids: list[uuid.UUID]) -> None:
+    with state.guarded() as redis:
+        redis.delete(*(entry_key(user_id) for user_id in user_ids))

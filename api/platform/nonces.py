@@ -1,0 +1,105 @@
+"""Every signature counts once: nonces are remembered for as long as a signature could be presented again.
+
+Redis does it in one call; the embedded default by a table with a unique key.
+"""
+
+import hashlib
+import time
+from datetime import timedelta
+from http import HTTPStatus
+
+from django.conf import settings
+from django.db import DatabaseError, IntegrityError, transaction
+from django.utils import timezone
+
+from api.exceptions import ApiError
+from api.models import ReplayNonce
+from api.platform import state
+from api.platform.signing import Signature, SignatureRefused
+
+
+class NonceReplayed(SignatureRefused):
+    code = "nonce_replayed"
+    title = "This signature has been used"
+    detail = "Sign every attempt anew."
+
+
+class ReplayCacheReset(SignatureRefused):
+    """The store was lost and cannot tell whether this signature was used; one made from now on is accepted."""
+
+    code = "replay_cache_reset"
+    title = "Sign again"
+
+
+class ReplayStoreUnavailable(ApiError):
+    """Without memory nothing signed is accepted; a 503, because a 401 would make apps sign everybody out."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "replay_store_unavailable"
+    title = "Temporarily unavailable"
+    detail = "Nothing was changed. Try again after the time in Retry-After."
+
+
+# KEYS: nonce, epoch. ARGV: milliseconds to keep it, when it was signed (seconds).
+# -1: signed before the store's memory begins; 0: seen; 1: new. The epoch is set when the store is new, flushed or lost.
+_REMEMBER = """
+local epoch = redis.call('GET', KEYS[2])
+if not epoch then
+  epoch = redis.call('TIME')[1]
+  redis.call('SET', KEYS[2], epoch)
+end
+if tonumber(ARGV[2]) <= tonumber(epoch) then return -1 end
+if redis.call('SET', KEYS[1], '1', 'NX', 'PX', ARGV[1]) then return 1 end
+return 0
+"""
+
+
+def remember(signature: Signature) -> None:
+    """Takes a signature that was verified, once.
+
+    Raises NonceReplayed, ReplayCacheReset, ReplayStoreUnavailable.
+    """
+    digest = hashlib.sha256(f"{signature.keyid}|{signature.nonce}".encode()).digest()
+    if state.is_configured():
+        _remember_in_redis(digest, signature)
+    else:
+        _remember_in_database(digest, signature)
+
+
+def _remember_in_redis(digest: bytes, signature: Signature) -> None:
+    try:
+        with state.guarded():
+            outcome = state.script(_REMEMBER)(
+                keys=[b"nonce:" + digest, state.EPOCH_KEY],
+                args=[settings.NONCE_SECONDS * 1000, signature.created],
+            )
+    except state.StateUnavailable as error:
+        raise ReplayStoreUnavailable(headers={"Retry-After": "2"}) from error
+    if outcome == -1:
+        raise ReplayCacheReset(signature.tag, server_time=int(time.time()))
+    if outcome == 0:
+        raise NonceReplayed(signature.tag)
+
+
+def _remember_in_database(digest: bytes, signature: Signature) -> None:
+    expires_at = timezone.now() + timedelta(seconds=settings.NONCE_SECONDS)
+    try:
+        with transaction.atomic():
+            ReplayNonce.objects.create(digest=digest, expires_at=expires_at)
+    except IntegrityError as error:
+        raise NonceReplayed(signature.tag) from error
+    except DatabaseError as error:
+        raise ReplayStoreUnavailable(headers={"Retry-After": "2"}) from error
+
+
+def prepare() -> None:
+    """Starts the memory of a new store before the first phone calls; harmless at any other time."""
+    if state.is_configured():
+        with state.guarded() as redis:
+            redis.set(state.EPOCH_KEY, int(time.time()), nx=True)
+
+
+def forget_expired(*, most: int = 1000) -> int:
+    """Deletes up to `most` rows that cannot be presented any more; returns how many."""
+    expired = list(ReplayNonce.objects.filter(expires_at__lt=timezone.now()).values_list("digest", flat=True)[:most])
+    return ReplayNonce.objects.filter(digest__in=expired).delete()[0]

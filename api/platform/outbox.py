@@ -1,0 +1,103 @@
+"""The outbox: background work is written in the transaction of its cause, claimed with a lease, done at least once.
+
+Whoever runs it (the embedded background process, a Celery worker) claims a message by moving its due time to the end
+of a lease; a message whose worker died is simply due again. Tasks are therefore idempotent.
+"""
+
+import random
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from django.db import connection, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from api.models import OutboxMessage
+
+log = structlog.get_logger(__name__)
+
+LEASE_SECONDS = 300  # longer than any task may run
+ATTEMPTS = 10
+_BACK_OFF_SECONDS = 5  # of the first retry; doubles, with jitter, to an hour
+
+Task = Callable[..., None]
+_tasks: dict[str, Task] = {}
+
+
+def task(name: str) -> Callable[[Task], Task]:
+    """Registers a function as the task `<domain>.<what>`. It takes the message's arguments by keyword."""
+
+    def register(function: Task) -> Task:
+        if name in _tasks:
+            raise RuntimeError(f"two tasks are named {name}")
+        _tasks[name] = function
+        return function
+
+    return register
+
+
+def task_names() -> Sequence[str]:
+    return sorted(_tasks)
+
+
+def enqueue(name: str, arguments: dict[str, Any] | None = None, *, dedup_key: str | None = None) -> None:
+    """Writes a call of the task `name`; it runs after the transaction has committed, at least once.
+
+    `dedup_key` makes a second message with the same key a no-op. Arguments hold ids, never secrets.
+    """
+    request_id = structlog.contextvars.get_contextvars().get("request_id", "")
+    message = OutboxMessage(task=name, arguments=arguments or {}, dedup_key=dedup_key, request_id=request_id)
+    OutboxMessage.objects.bulk_create([message], ignore_conflicts=dedup_key is not None)
+
+
+def claim(*, most: int) -> list[OutboxMessage]:
+    """Up to `most` due messages, leased to the caller."""
+    now = timezone.now()
+    lease = uuid.uuid4()
+    with transaction.atomic():
+        due = OutboxMessage.objects.filter(due_at__lte=now).order_by("due_at", "id")
+        if connection.features.has_select_for_update_skip_locked:
+            due = due.select_for_update(skip_locked=True)
+        ids = list(due.values_list("id", flat=True)[:most])
+        OutboxMessage.objects.filter(id__in=ids, due_at__lte=now).update(
+            due_at=now + timedelta(seconds=LEASE_SECONDS), lease=lease, attempts=F("attempts") + 1
+        )
+    return list(OutboxMessage.objects.filter(id__in=ids, lease=lease).order_by("created_at", "id"))
+
+
+def execute(message: OutboxMessage) -> bool:
+    """Runs a claimed message; returns whether it succeeded. A failure is retried with back-off, then stays visible."""
+    with structlog.contextvars.bound_contextvars(
+        request_id=message.request_id, task=message.task, message_id=str(message.id)
+    ):
+        try:
+            _tasks[message.task](**message.arguments)
+        except Exception as error:
+            # The boundary of background work: whatever went wrong is recorded on the message and tried again.
+            _record_failure(message, error)
+            return False
+        held = OutboxMessage.objects.filter(id=message.id, lease=message.lease)
+        held.update(done_at=timezone.now(), due_at=None, lease=None, last_error="")
+        return True
+
+
+def _record_failure(message: OutboxMessage, error: Exception) -> None:
+    is_final = message.attempts >= ATTEMPTS
+    log.warning("task.failed", error=type(error).__name__, attempts=message.attempts, final=is_final, exc_info=True)
+    wait = min(3600, _BACK_OFF_SECONDS * 2 ** (message.attempts - 1)) * random.uniform(0.5, 1)  # noqa: S311 -- jitter
+    OutboxMessage.objects.filter(id=message.id, lease=message.lease).update(
+        lease=None,
+        last_error=f"{type(error).__name__}: {error}"[:500],
+        failed_at=timezone.now() if is_final else None,
+        due_at=None if is_final else timezone.now() + timedelta(seconds=wait),
+    )
+
+
+def forget_done(*, older_than_days: int = 7, most: int = 1000) -> int:
+    """Deletes up to `most` messages that were done long ago; returns how many."""
+    before = timezone.now() - timedelta(days=older_than_days)
+    ids = list(OutboxMessage.objects.filter(done_at__lt=before).values_list("id", flat=True)[:most])
+    return OutboxMessage.objects.filter(id__in=ids).delete()[0]

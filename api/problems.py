@@ -1,0 +1,170 @@
+"""Problem documents (RFC 9457): every refusal of the API leaves through here, and so does the unexpected."""
+
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from rest_framework import exceptions as drf
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from api.exceptions import ApiError, Forbidden, InvalidInput, NotThere, TemporarilyUnavailable
+from api.renderers import to_json
+
+log = structlog.get_logger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+_AUTHENTICATE = 'Bearer realm="handset"'
+
+
+class BadRequest(ApiError):
+    status = HTTPStatus.BAD_REQUEST
+    code = "bad_request"
+    title = "The request cannot be understood"
+
+
+class MethodNotAllowed(ApiError):
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+    code = "method_not_allowed"
+    title = "This resource does not know the method"
+
+
+class UnsupportedMediaType(ApiError):
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    code = "unsupported_media_type"
+    title = "The body's media type is not taken here"
+    detail = "Send application/json."
+
+
+class PayloadTooLarge(ApiError):
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    code = "payload_too_large"
+    title = "The body is too large"
+
+
+class CsrfFailed(ApiError):
+    status = HTTPStatus.FORBIDDEN
+    code = "csrf_failed"
+    title = "The form was not sent from this site"
+
+
+class InternalError(ApiError):
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    code = "internal_error"
+    title = "Something went wrong on the server"
+    detail = "It was recorded under the request id."
+
+
+def document(problem: ApiError, request: HttpRequest) -> dict[str, Any]:
+    """The problem as a JSON object. `instance` is the path alone: a query may hold what nobody should log."""
+    base = f"{settings.ERROR_DOCS_URL}#" if settings.ERROR_DOCS_URL else "urn:handset:problem:"
+    return {
+        "type": f"{base}{problem.code}",
+        "title": problem.title,
+        "status": int(problem.status),
+        "detail": problem.text,
+        "code": problem.code,
+        "instance": request.path,
+        "request_id": getattr(request, "request_id", ""),
+        **problem.members,
+    }
+
+
+def _headers(problem: ApiError) -> dict[str, str]:
+    if problem.status == HTTPStatus.UNAUTHORIZED:
+        return {"WWW-Authenticate": _AUTHENTICATE, **problem.headers}
+    return problem.headers
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's hook: any exception of a view as a problem document; None lets the unexpected go on to `server_error`."""
+    problem = problem_of(error)
+    if problem is None:
+        return None
+    set_rollback()
+    request: HttpRequest = context["request"]._request
+    request.problem_code = problem.code  # type: ignore[attr-defined]  # for the request's log line
+    body = document(problem, request)
+    return Response(body, problem.status, headers=_headers(problem), content_type=MEDIA_TYPE)
+
+
+def problem_of(error: Exception) -> ApiError | None:
+    """The refusal that an exception stands for, or None for one that nobody expected."""
+    match error:
+        case ApiError():
+            return error
+        case drf.ValidationError():
+            return InvalidInput(list(_flattened(error.get_full_details(), "")))
+        case Http404() | drf.NotFound():
+            return NotThere()
+        case drf.PermissionDenied() | drf.NotAuthenticated() | drf.AuthenticationFailed():
+            return Forbidden()
+        case drf.MethodNotAllowed():
+            return MethodNotAllowed()
+        case drf.UnsupportedMediaType():
+            return UnsupportedMediaType()
+        case RequestDataTooBig():
+            return PayloadTooLarge()
+        case drf.ParseError() | SuspiciousOperation():
+            return BadRequest()
+        case OperationalError() | InterfaceError():
+            log.exception("database.unavailable")
+            return TemporarilyUnavailable()
+    return None
+
+
+def _flattened(details: Any, path: str) -> list[dict[str, str]]:
+    """DRF's nested error details as [{"field": "emails.0.value", "code", "message"}]."""
+    if isinstance(details, dict) and set(details) == {"message", "code"}:
+        return [{"field": path, "code": str(details["code"]), "message": str(details["message"])}]
+    if isinstance(details, dict):
+        members = [(str(key), member) for key, member in details.items()]
+    else:
+        # A list of errors of one field, or one entry per item of a list field; DRF uses both.
+        is_per_item = any(isinstance(member, dict) and set(member) != {"message", "code"} for member in details)
+        members = [(str(index) if is_per_item else "", member) for index, member in enumerate(details)]
+    found: list[dict[str, str]] = []
+    for key, member in members:
+        step = "" if key == "non_field_errors" else key
+        found += _flattened(member, ".".join(part for part in (path, step) if part))
+    return found
+
+
+def is_for_machines(request: HttpRequest) -> bool:
+    """Whether the caller gets a problem document rather than a page."""
+    return request.path_info.startswith(("/api/", "/admin/")) or "text/html" not in request.headers.get("Accept", "")
+
+
+def respond(request: HttpRequest, problem: ApiError) -> HttpResponse:
+    """A refusal outside DRF: a problem document, or a page for people."""
+    headers = _headers(problem)
+    if is_for_machines(request):
+        body = to_json(document(problem, request))
+        return HttpResponse(body, MEDIA_TYPE, int(problem.status), headers=headers)
+    context = {"problem": problem, "request_id": getattr(request, "request_id", "")}
+    return render(request, "errors/problem.html", context, status=int(problem.status))
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return respond(request, problem_of(exception) or BadRequest())
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return respond(request, Forbidden())
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return respond(request, NotThere())
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return respond(request, InternalError())
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return respond(request, CsrfFailed())

@@ -1,0 +1,54 @@
+"""JSON out by orjson. Times are RFC 3339 in UTC with six fractional digits, always."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+
+
+def rfc3339(moment: datetime) -> str:
+    """`2026-11-21T09:30:00.000000Z`; microseconds also where they are zero, so that texts sort like times."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if moment.tzinfo else f"{moment.isoformat()}Z"
+
+
+def _default(value: object) -> str:
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    return str(value)  # lazy translations
+
+
+def to_json(data: Any) -> bytes:
+    return orjson.dumps(data, default=_default, option=orjson.OPT_PASSTHROUGH_DATETIME)
+
+
+class ApiJSONRenderer(BaseRenderer):
+    media_type = "application/json"
+    format = "json"
+    charset = None
+    render_style = "binary"
+
+    def render(
+        self,
+        data: Any,
+        accepted_media_type: str | None = None,
+        renderer_context: Mapping[str, Any] | None = None,
+    ) -> bytes:
+        return b"" if data is None else to_json(data)
+
+
+class AlwaysJSON(BaseContentNegotiation):
+    """The API speaks JSON whatever `Accept` says; a phone behind an odd proxy still gets an answer it can read."""
+
+    def select_parser(self, request: Request, parsers: Sequence[BaseParser]) -> BaseParser | None:
+        media_type = request.content_type.partition(";")[0].strip().lower()
+        return next((parser for parser in parsers if parser.media_type == media_type), None)
+
+    def select_renderer(
+        self, request: Request, renderers: Sequence[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        return renderers[0], renderers[0].media_type

@@ -1,0 +1,92 @@
+"""The request as views see it: typed, with the caller already proven."""
+
+import dataclasses
+import ipaddress
+from typing import cast
+from urllib.parse import quote
+
+from django.conf import settings
+from django.http import HttpRequest
+from rest_framework.request import Request
+
+from api.models import AppKey, Device
+from api.platform.callers import Caller
+from api.platform.memberships import Memberships
+from api.platform.signing import Target
+from api.platform.tokens import Claims
+
+
+class ApiRequest(Request):
+    """What the edge has found out. `caller` is there once authentication is over, for anonymous calls too."""
+
+    caller: Caller
+    claims: Claims | None
+    # The device that signed this very request; None when it carries no signature (or an app key's).
+    signing_device: Device | None
+    signing_app_key: AppKey | None
+
+    def enter(self, memberships: Memberships) -> None:
+        """Gives the caller the memberships that the gate has found."""
+        self.caller = dataclasses.replace(self.caller, memberships=memberships)
+
+
+def client_address(request: HttpRequest) -> str:
+    """The address that called: the connection's own, or the one that the outermost trusted proxy has seen.
+
+    Each trusted proxy appends the address it was called from, so the client stands TRUSTED_PROXY_COUNT from the end;
+    whatever stands before that is the caller's own invention.
+    """
+    remote = cast(str, request.META.get("REMOTE_ADDR", "")) or "0.0.0.0"  # noqa: S104 -- an address to count under
+    if settings.TRUSTED_PROXY_COUNT > 0:
+        hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
+        if len(hops) >= settings.TRUSTED_PROXY_COUNT:
+            remote = hops[-settings.TRUSTED_PROXY_COUNT]
+    try:
+        return str(ipaddress.ip_address(remote.split("%")[0]))
+    except ValueError:
+        return "0.0.0.0"  # noqa: S104 -- an address to count under
+
+
+def address_block(address: str) -> str:
+    """What an address budget counts: an IPv4 address, or the /64 that an IPv6 subscriber has to themselves."""
+    parsed = ipaddress.ip_address(address)
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped:
+            return str(parsed.ipv4_mapped)
+        return str(ipaddress.IPv6Network((parsed, 64), strict=False).network_address) + "/64"
+    return address
+
+
+def has_body(request: HttpRequest) -> bool:
+    """Whether a body came with the request, in the sense of the signature profile."""
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    return length != "0" or "HTTP_TRANSFER_ENCODING" in request.META
+
+
+def signed_target(request: HttpRequest) -> Target:
+    """The request's address and headers as they came over the wire.
+
+    The server hands on the raw request target (gunicorn: RAW_URI); elsewhere the decoded path is quoted again, which
+    is unambiguous within the alphabet that may be signed.
+    """
+    raw = request.META.get("RAW_URI")
+    if raw is None:
+        query = request.META.get("QUERY_STRING", "")
+        raw = quote(request.path, safe="/~") + (f"?{query}" if query else "")
+    path, _, query = raw.partition("?")
+    return Target(
+        method=request.method or "",
+        authority=authority_of(request),
+        path=path,
+        query=f"?{query}",
+        has_body=has_body(request),
+        content_type=request.META.get("CONTENT_TYPE", ""),
+        authorization=request.META.get("HTTP_AUTHORIZATION", ""),
+    )
+
+
+def authority_of(request: HttpRequest) -> str:
+    """The Host header, lower case, without the scheme's default port (RFC 9421 §2.2.3)."""
+    host = request.get_host().lower()
+    default_port = ":443" if request.is_secure() else ":80"
+    return host.removesuffix(default_port)

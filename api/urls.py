@@ -1,0 +1,23 @@
+"""The table of contents: one line a domain. The folder's name is the namespace; its addresses may begin otherwise."""
+
+from django.urls import include, path
+
+from api import health
+from api.apis.auth.views import JwksView
+
+app_name = "api"
+
+# prefix under /api/v1/ -> domain
+DOMAINS = [
+    ("device/", "onboarding"),
+    ("", "auth"),  # auth/…, token/…
+    ("", "users"),  # users/…, me/
+    ("orgs/", "orgs"),
+    ("contacts/", "contacts"),
+]
+
+urlpatterns = [
+    path("api/v1/health", health.HealthView.as_view(), name="health"),
+    *(path(f"api/v1/{prefix}", include((f"api.apis.{domain}.urls", domain))) for prefix, domain in DOMAINS),
+    path(".well-known/jwks.json", JwksView.as_view(), name="jwks"),
+]

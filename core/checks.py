@@ -1,0 +1,67 @@
+"""System checks: what must hold before strangers may call. Outside the embedded default an error refuses the start."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+
+from api.apis.orgs.selectors import PERMISSIONS
+from api.platform import keys, tokens
+
+
+@register("handset")
+def secrets_are_set(app_configs: Any, **kwargs: Any) -> Iterable[CheckMessage]:
+    """Every secret is there, and long enough to be one."""
+    if len(settings.SECRET_KEY or "") < 32:
+        yield Error("SECRET_KEY is missing or shorter than 32 characters", id="handset.E001")
+    for name in ("DEVICE_MASTER_KEYS", "FIELD_KEYS"):
+        try:
+            keys.ring(getattr(settings, name))
+        except ValueError as error:
+            yield Error(f"{name} is missing or not a key ring: {error}", id="handset.E002")
+    try:
+        tokens.signing_keys(settings.JWT_SIGNING_KEYS)
+    except (ValueError, OSError, KeyError, TypeError) as error:
+        yield Error(f"JWT_SIGNING_KEYS is missing or holds no P-256 keys: {error}", id="handset.E003")
+
+
+@register("handset")
+def paths_are_apart(app_configs: Any, **kwargs: Any) -> Iterable[CheckMessage]:
+    """The pages for staff do not hide behind addresses of the API."""
+    for name in ("ADMIN_PATH", "CMS_PATH"):
+        if getattr(settings, name).startswith(("api/", "admin/")):
+            yield Error(f"{name} may not lie under api/ or admin/", id="handset.E004")
+
+
+@register("handset")
+def permissions_are_known(app_configs: Any, **kwargs: Any) -> Iterable[CheckMessage]:
+    """ORG_PERMISSIONS names actions that exist."""
+    try:
+        overrides = json.loads(settings.ORG_PERMISSIONS)
+        unknown = set(overrides) - set(PERMISSIONS)
+    except (ValueError, TypeError):
+        yield Error("ORG_PERMISSIONS is not a JSON object", id="handset.E005")
+        return
+    for action in sorted(unknown):
+        yield Error(f"ORG_PERMISSIONS names the unknown action {action}", id="handset.E005")
+
+
+@register("handset")
+def deployment_is_hardened(app_configs: Any, **kwargs: Any) -> Iterable[CheckMessage]:
+    """What the embedded default may do, and a deployment may not."""
+    if settings.EMBEDDED:
+        return
+    if settings.DEBUG:
+        yield Error("DEBUG is on", id="handset.E010")
+    if not settings.ALLOWED_HOSTS or "*" in settings.ALLOWED_HOSTS:
+        yield Error("ALLOWED_HOSTS is empty or holds a wildcard", id="handset.E011")
+    if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+        yield Error("DATABASE_URL is missing or names SQLite", id="handset.E012")
+    if not settings.REDIS_CACHE_URL or not settings.REDIS_STATE_URL:
+        yield Error("REDIS_CACHE_URL or REDIS_STATE_URL is missing", id="handset.E013")
+    if not settings.CELERY_BROKER_URL:
+        yield Error("CELERY_BROKER_URL is missing", id="handset.E014")
+    if settings.TRUSTED_PROXY_COUNT < 0:
+        yield Error("TRUSTED_PROXY_COUNT is missing: say how many proxies stand in front, 0 if none", id="handset.E015")

@@ -1,0 +1,26 @@
+"""gunicorn's configuration: threads, bounded requests, recycling with jitter. Values come from the settings."""
+
+from pathlib import Path
+
+from core import settings
+
+bind = f"{settings.BIND_ADDRESS}:{settings.PORT}"
+worker_class = "gthread"
+workers = settings.WEB_CONCURRENCY
+threads = settings.WEB_THREADS
+timeout = 30  # of a worker's heartbeat; a request is bounded by its stores' timeouts
+graceful_timeout = 30
+keepalive = 75  # longer than a load balancer keeps its idle connections
+if not settings.EMBEDDED:
+    max_requests = 5000
+    max_requests_jitter = 1000
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 -- heartbeats in memory
+control_socket_disable = True
+limit_request_line = 4094
+limit_request_fields = 60
+limit_request_field_size = 8190
+header_map = "drop"  # Signature_Input is no spelling of Signature-Input
+accesslog = None  # core.middleware.RequestLogMiddleware writes the line
+errorlog = "-"
+loglevel = "warning" if settings.EMBEDDED else "info"
+preload_app = False

@@ -1,0 +1,159 @@
+"""What every request passes before it reaches a view, in the order of `MIDDLEWARE`."""
+
+import ipaddress
+import re
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.request import split_domain_port, validate_host
+from django.middleware.csrf import CsrfViewMiddleware
+from django.urls import is_valid_path
+
+from api import problems
+
+log = structlog.get_logger("handset.request")
+
+Handler = Callable[[HttpRequest], HttpResponse]
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class LivenessMiddleware:
+    """Answers `/health/live/` before anything can fail: no store, no host check, no log line."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info in ("/health/live/", "/health/live"):
+            return JsonResponse({"status": "ok"})
+        return self.get_response(request)
+
+
+class RequestLogMiddleware:
+    """Gives the request its id, and writes one line when it is over: what, how it ended, how long it took."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.META.get("HTTP_X_REQUEST_ID", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+        request.request_id = request_id  # type: ignore[attr-defined]  # read by the edge, typed there
+        started = time.perf_counter()
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            response = self.get_response(request)
+            response["X-Request-ID"] = request_id
+            if not request.path_info.startswith(("/health", "/api/v1/health", "/static/")):
+                self._write_line(request, response, time.perf_counter() - started)
+        return response
+
+    def _write_line(self, request: HttpRequest, response: HttpResponse, seconds: float) -> None:
+        caller = getattr(request, "caller", None)
+        match = request.resolver_match
+        log.info(
+            "request",
+            method=request.method,
+            route=match.route if match else None,
+            status=response.status_code,
+            code=getattr(request, "problem_code", None),
+            duration_ms=round(seconds * 1000, 1),
+            user=str(caller.user_id) if caller and caller.user_id else None,
+            device=str(caller.device_id) if caller and caller.device_id else None,
+        )
+
+
+class HostMiddleware:
+    """Refuses a Host header that is not ours, as a problem document, before anything believes it."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not is_our_host(request.META.get("HTTP_HOST") or request.META.get("SERVER_NAME", "")):
+            return problems.respond(request, problems.BadRequest("This server does not answer to that name."))
+        return self.get_response(request)
+
+
+def is_our_host(header: str) -> bool:
+    """Whether a Host header names this server: an allowed name or, in the embedded default, a private address."""
+    host, _ = split_domain_port(header)
+    if not host:
+        return False
+    if validate_host(host, settings.ALLOWED_NAMES):
+        return True
+    if not settings.ALLOW_PRIVATE_ADDRESSES_AS_HOST:
+        return False
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return address.is_private or address.is_loopback
+
+
+class ContentSecurityPolicyMiddleware:
+    """Sends `SECURE_CSP`, or what the view set as `response._csp_config`; Django 6 brings the same, same names."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        policy: dict[str, list[str]] = getattr(response, "_csp_config", settings.SECURE_CSP)
+        directives = (" ".join((name, *sources)) for name, sources in policy.items())
+        response.headers.setdefault("Content-Security-Policy", "; ".join(directives))
+        return response
+
+
+class SlashMiddleware:
+    """Serves the form of an address without its slash like the canonical one, without a redirect: a redirect would
+    drop the body of a phone's POST. `request.path` stays as it came, for signatures.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        path = request.path_info
+        if not path.endswith("/") and not is_valid_path(path) and is_valid_path(f"{path}/"):
+            request.path_info = f"{path}/"
+        return self.get_response(request)
+
+
+def _is_api(request: HttpRequest) -> bool:
+    return request.path_info.startswith("/api/v1/")
+
+
+class _PagesOnly:
+    """Mixed into Django's middleware for people with cookies: the API has none, and pays for none."""
+
+    get_response: Any
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if _is_api(request):
+            return self.get_response(request)
+        return super().__call__(request)  # type: ignore[misc]  # the middleware beside us has it
+
+
+class PageSessionMiddleware(_PagesOnly, SessionMiddleware):
+    pass
+
+
+class PageCsrfMiddleware(_PagesOnly, CsrfViewMiddleware):
+    pass
+
+
+class PageAuthenticationMiddleware(_PagesOnly, AuthenticationMiddleware):
+    pass
+
+
+class PageMessageMiddleware(_PagesOnly, MessageMiddleware):
+    pass

@@ -1,0 +1,121 @@
+"""The process: who it is, what it is made of, in which order a request passes through it."""
+
+import django_stubs_ext
+
+from core.settings import env
+
+django_stubs_ext.monkeypatch()
+
+BASE_DIR = env.BASE_DIR
+VAR_DIR = env.VAR_DIR
+ENVIRONMENT = env.ENVIRONMENT
+EMBEDDED = env.EMBEDDED
+VERSION = "0.1.0"
+
+DEBUG = env.flag("DEBUG", default=False)
+SECRET_KEY = env.secret("SECRET_KEY")
+
+# Names under which this server is reached; a signature covers the name, so it is compared with this list as well.
+# The embedded default also answers to every loopback and private address (phones on the same network, emulators).
+ALLOWED_NAMES = env.words("ALLOWED_HOSTS", ["localhost", ".localhost"] if EMBEDDED else [])
+ALLOW_PRIVATE_ADDRESSES_AS_HOST = EMBEDDED
+# core.middleware.HostMiddleware has refused everything else before Django asks.
+ALLOWED_HOSTS = ["*"] if EMBEDDED else ALLOWED_NAMES
+
+# How many proxies in front append to X-Forwarded-For; 0 takes the connection's own address. No default when hardened:
+# a wrong guess lets callers choose the address that limits count.
+TRUSTED_PROXY_COUNT = env.integer("TRUSTED_PROXY_COUNT", 0 if EMBEDDED else -1, minimum=-1)
+
+# The server process: where it listens, and how wide it is. Each thread has a database connection of its own.
+BIND_ADDRESS = env.text("BIND_ADDRESS", "127.0.0.1")
+PORT = env.integer("PORT", 8000, minimum=1)
+WEB_CONCURRENCY = env.integer("WEB_CONCURRENCY", 1 if EMBEDDED else 2, minimum=1)
+WEB_THREADS = env.integer("WEB_THREADS", 8, minimum=1)
+
+# Where links in mails and pages lead.
+FRONTEND_URL = env.text("FRONTEND_URL", f"http://localhost:{PORT}" if EMBEDDED else "").rstrip("/")
+
+ADMIN_PATH = env.path_prefix("ADMIN_PATH", "django-admin/")
+CMS_PATH = env.path_prefix("CMS_PATH", "cms/")
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "corsheaders",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "core",
+    "api",
+]
+
+MIDDLEWARE = [
+    "core.middleware.LivenessMiddleware",
+    "core.middleware.RequestLogMiddleware",
+    "core.middleware.HostMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "core.middleware.ContentSecurityPolicyMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "core.middleware.SlashMiddleware",
+    "core.middleware.PageSessionMiddleware",
+    "core.middleware.PageCsrfMiddleware",
+    "core.middleware.PageAuthenticationMiddleware",
+    "core.middleware.PageMessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "core.urls"
+WSGI_APPLICATION = "core.wsgi.application"
+APPEND_SLASH = False  # a redirect would drop a phone's POST body; core.middleware.SlashMiddleware serves both forms
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = None if EMBEDDED else BASE_DIR / "staticfiles"  # the embedded default serves from the sources
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = EMBEDDED
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if EMBEDDED
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+MEDIA_ROOT = VAR_DIR / "media"
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "api.User"
+
+# `json` for machines, `console` for people.
+LOG_FORMAT = env.choice("LOG_FORMAT", "console" if EMBEDDED else "json", {"json", "console"})
+LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", {"DEBUG", "INFO", "WARNING", "ERROR"})
+LOGGING_CONFIG = None  # core.logs configures logging, from CoreConfig.ready()
+
+# Reason of silence: django-ratelimit knows two cache back ends by name; ours counts atomically (tests prove it).
+# The address as typed is not unique; its normalised form, `email_identity`, is (auth.W004).
+SILENCED_SYSTEM_CHECKS = ["django_ratelimit.E003", "django_ratelimit.W001", "auth.W004"]

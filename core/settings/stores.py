@@ -1,0 +1,98 @@
+"""Databases, caches, the state store and the broker, each with its timeouts."""
+
+from typing import Any
+
+from core.settings import env
+
+# A call to a store must be shorter than the probe that watches the process (seconds).
+CONNECT_TIMEOUT_SECONDS = 2
+READ_TIMEOUT_SECONDS = 10
+
+_DATABASE_OPTIONS: dict[str, dict[str, Any]] = {
+    "django.db.backends.mysql": {
+        "charset": "utf8mb4",
+        "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+        "read_timeout": READ_TIMEOUT_SECONDS,
+        "write_timeout": READ_TIMEOUT_SECONDS,
+        "isolation_level": "read committed",
+        "init_command": (
+            "SET SESSION sql_mode='STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,NO_ZERO_IN_DATE,"
+            "NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout=5, lock_wait_timeout=5, time_zone='+00:00'"
+        ),
+    },
+    "django.db.backends.postgresql": {
+        "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+        "options": "-c statement_timeout=10000 -c lock_timeout=5000 -c timezone=UTC",
+    },
+    "django.db.backends.sqlite3": {
+        # IMMEDIATE takes the write lock at BEGIN: a transaction that reads first never fails when it writes later.
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 10,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000;",
+    },
+}
+
+
+def _database(url_variable: str, default: str) -> dict[str, Any]:
+    database = env.database(url_variable, default)
+    database["OPTIONS"] = _DATABASE_OPTIONS.get(database["ENGINE"], {}) | database.get("OPTIONS", {})
+    database["CONN_MAX_AGE"] = 60
+    database["CONN_HEALTH_CHECKS"] = True
+    database["ATOMIC_REQUESTS"] = False  # a throttle, audit or replay record must survive the refusal
+    return database
+
+
+DATABASES = {"default": _database("DATABASE_URL", f"sqlite:///{env.VAR_DIR / 'handset.sqlite3'}")}
+
+# May evict, fails open: what can be computed again.
+REDIS_CACHE_URL = env.text("REDIS_CACHE_URL")
+# Must not evict (`noeviction`): replay nonces, limits, revocations. Empty: the database does it.
+REDIS_STATE_URL = env.text("REDIS_STATE_URL")
+REDIS_TIMEOUT_SECONDS = 0.5
+
+
+def _redis_cache(url: str, *, ignore_exceptions: bool) -> dict[str, Any]:
+    return {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": url,
+        "OPTIONS": {
+            "SOCKET_CONNECT_TIMEOUT": REDIS_TIMEOUT_SECONDS,
+            "SOCKET_TIMEOUT": REDIS_TIMEOUT_SECONDS,
+            "IGNORE_EXCEPTIONS": ignore_exceptions,
+        },
+    }
+
+
+CACHES: dict[str, dict[str, Any]] = {
+    "default": _redis_cache(REDIS_CACHE_URL, ignore_exceptions=True)
+    if REDIS_CACHE_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    # What django-ratelimit counts in; closed when the store is down.
+    "counters": _redis_cache(REDIS_STATE_URL, ignore_exceptions=False)
+    if REDIS_STATE_URL
+    else {"BACKEND": "api.platform.counters.DatabaseCounters"},
+}
+RATELIMIT_USE_CACHE = "counters"
+
+# RabbitMQ or Redis. Empty: `manage.py run_outbox` executes background work itself.
+CELERY_BROKER_URL = env.text("CELERY_BROKER_URL")
+CELERY_BROKER_CONNECTION_TIMEOUT = CONNECT_TIMEOUT_SECONDS
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = (
+    {"socket_timeout": 2, "socket_connect_timeout": 2} if (CELERY_BROKER_URL.startswith("redis")) else {}
+)
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_TIME_LIMIT = 600
+CELERY_BEAT_SCHEDULE = {
+    "outbox": {"task": "outbox.run", "schedule": 2.0, "options": {"expires": 2}},
+    "schedule": {"task": "outbox.schedule", "schedule": 60.0, "options": {"expires": 60}},
+}
+
+# What runs when: task, and seconds between two runs. Each is safe to run twice at once.
+SCHEDULE = {
+    "auth.sweep": 3600,
+    "contacts.sweep": 3600,
+    "jobs.sweep": 600,
+    "onboarding.sweep": 3600,
+}
