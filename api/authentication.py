@@ -57,9 +57,7 @@ class DeviceAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[Caller, Claims | None]:
         assert isinstance(request, ApiRequest)
         view = request.parser_context["view"]
-        request.claims = None
-        request.signing_device = None
-        request.signing_app_key = None
+        request.begin()
         try:
             if view.takes_token:
                 request.claims = _claims_of(request)
@@ -94,15 +92,15 @@ def require_token(request: ApiRequest) -> Claims:
 
 def _verify_signature(request: ApiRequest, tag: Tag, *, is_required: bool) -> None:
     """Verifies the request's signature if there is one, or one is required, and notes who signed."""
-    presented = [request.META.get(name, "") for name in ("HTTP_SIGNATURE_INPUT", "HTTP_SIGNATURE")]
-    if not any(presented):
+    signature_input, value = (request.META.get(name, "") for name in ("HTTP_SIGNATURE_INPUT", "HTTP_SIGNATURE"))
+    if not signature_input and not value:
         if is_required:
             raise SignatureMissing(tag)
         return
     arrived_at = time.time()
     target = signed_target(request._request)
     signature = signing.parse(
-        *presented, request.META.get("HTTP_CONTENT_DIGEST", ""), tag=tag, has_body=target.has_body
+        signature_input, value, request.META.get("HTTP_CONTENT_DIGEST", ""), tag=tag, has_body=target.has_body
     )
     signing.require_canonical(target, tag)
     signing.require_fresh(

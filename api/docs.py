@@ -19,7 +19,7 @@ _CSP = settings.SECURE_CSP | {
 
 
 class SchemaView(SpectacularAPIView):
-    renderer_classes = (OpenApiJsonRenderer,)
+    renderer_classes = [OpenApiJsonRenderer]
 
 
 def _page(template: str) -> Any:

@@ -17,9 +17,8 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views import View
-from kombu import Connection
 
-from api.platform import state
+from api.platform import broker, state
 
 _DEADLINE_SECONDS = 1.0
 
@@ -52,8 +51,7 @@ class Check:
         try:
             self._ask()
             outcome.append(True)
-        except Exception:
-            # Whatever a store's client raises means the same here: it is not up.
+        except Exception:  # noqa: BLE001 -- whatever a store's client raises means the same here: it is not up
             outcome.append(False)
         finally:
             connection.close()
@@ -77,8 +75,7 @@ def _ask_cache() -> None:
 
 
 def _ask_broker() -> None:
-    with Connection(settings.CELERY_BROKER_URL, connect_timeout=_DEADLINE_SECONDS) as broker:
-        broker.ensure_connection(max_retries=1, timeout=_DEADLINE_SECONDS)
+    broker.ping(timeout_seconds=_DEADLINE_SECONDS)
 
 
 def _ask_migrations() -> None:
@@ -99,7 +96,7 @@ def checks() -> list[Check]:
     found = [DATABASE, CACHE]
     if state.is_configured():
         found.append(STATE)
-    if settings.CELERY_BROKER_URL:
+    if broker.is_configured():
         found.append(BROKER)
     return found
 

@@ -25,6 +25,10 @@ class ApiRequest(Request):
     signing_device: Device | None
     signing_app_key: AppKey | None
 
+    def begin(self) -> None:
+        """Nothing is known yet."""
+        self.claims, self.signing_device, self.signing_app_key = None, None, None
+
     def enter(self, memberships: Memberships) -> None:
         """Gives the caller the memberships that the gate has found."""
         self.caller = dataclasses.replace(self.caller, memberships=memberships)

@@ -15,6 +15,7 @@ from rest_framework import serializers
 from api.pagination import SEARCH_MAX_CHARS, ListRules
 from api.permissions import IsPublic
 from api.platform.signing import Tag
+from api.views import ApiView
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -32,6 +33,14 @@ def answers(
     return extend_schema(summary=summary, request=takes, responses={int(status): answer for status in statuses})
 
 
+class ListMetaSerializer(serializers.Serializer[dict[str, Any]]):
+    """Where a list goes on: cursors for `cursor=`, null at an end."""
+
+    next = serializers.CharField(allow_null=True)
+    prev = serializers.CharField(allow_null=True)
+    total = serializers.IntegerField(required=False, help_text="With `total=true`.")
+
+
 def lists(item: type[serializers.Serializer[Any]], rules: ListRules, *, summary: str) -> Callable[[Method], Method]:
     """Documents a list: its envelope and the parameters that its rules allow."""
     sortable = sorted([*rules.sorts, *(f"-{name}" for name in rules.sorts)])
@@ -47,16 +56,8 @@ def lists(item: type[serializers.Serializer[Any]], rules: ListRules, *, summary:
     ]
     if rules.has_search:
         parameters.append(_parameter("q", str, f"Words, by prefix; up to {SEARCH_MAX_CHARS} characters."))
-    meta = inline_serializer(
-        "ListMeta",
-        {
-            "next": serializers.CharField(allow_null=True),
-            "prev": serializers.CharField(allow_null=True),
-            "total": serializers.IntegerField(required=False),
-        },
-    )
     name = f"{item.__name__.removesuffix('Serializer')}List"
-    envelope = inline_serializer(name, {"data": item(many=True), "meta": meta})
+    envelope = inline_serializer(name, {"data": item(many=True), "meta": ListMetaSerializer()})
     return extend_schema(summary=summary, parameters=parameters, responses={200: envelope})
 
 
@@ -65,17 +66,24 @@ def _parameter(name: str, kind: type, description: str) -> OpenApiParameter:
 
 
 class HandsetSchema(AutoSchema):
-    """Names the domain as the tag, and what proves the caller."""
+    """Names the domain as the tag, the operation by what it does, and what proves the caller."""
+
+    def get_operation_id(self) -> str:
+        operation_id: str = super().get_operation_id().strip(".").replace(".", "_")
+        is_list = self.method == "GET" and getattr(self.view, "is_list", False)
+        return operation_id.replace("_retrieve", "_list") if is_list else operation_id
 
     def get_tags(self) -> list[str]:
         return [type(self.view).__module__.split(".")[2]]
 
     def get_auth(self) -> list[dict[str, list[str]]]:
-        if IsPublic not in self.view.permission_classes:
+        view = self.view
+        assert isinstance(view, ApiView)
+        if IsPublic not in view.permission_classes:
             return [{"deviceToken": []}]
-        if not self.view.signature_is_required:
+        if not view.signature_is_required:
             return [{}]
-        return [{"appSignature" if self.view.signature_tag is Tag.REGISTER else "deviceSignature": []}]
+        return [{"appSignature" if view.signature_tag is Tag.REGISTER else "deviceSignature": []}]
 
 
 def only_the_api(endpoints: list[tuple[Any, ...]], **_: Any) -> list[tuple[Any, ...]]:

@@ -3,7 +3,7 @@
 from django.urls import include, path
 
 from api import health
-from api.apis.auth.views import JwksView
+from api.apis.auth.urls import well_known
 
 app_name = "api"
 
@@ -19,5 +19,5 @@ DOMAINS = [
 urlpatterns = [
     path("api/v1/health", health.HealthView.as_view(), name="health"),
     *(path(f"api/v1/{prefix}", include((f"api.apis.{domain}.urls", domain))) for prefix, domain in DOMAINS),
-    path(".well-known/jwks.json", JwksView.as_view(), name="jwks"),
+    path(".well-known/", include((well_known, "well-known"))),
 ]

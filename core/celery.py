@@ -11,7 +11,7 @@ app = Celery("handset")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 
 
-@app.task(name="outbox.run", ignore_result=True)
+@app.task(name="outbox.run", ignore_result=True)  # type: ignore[untyped-decorator]  # celery ships no types
 def run_outbox() -> None:
     """Carries out what is due. Sent after a commit to be quick, and by beat in case that was lost."""
     from api.apis.jobs import services  # noqa: PLC0415 -- models exist only once Django is set up
@@ -20,7 +20,7 @@ def run_outbox() -> None:
         pass
 
 
-@app.task(name="outbox.schedule", ignore_result=True)
+@app.task(name="outbox.schedule", ignore_result=True)  # type: ignore[untyped-decorator]  # as above
 def enqueue_schedule() -> None:
     from api.apis.jobs import services  # noqa: PLC0415 -- as above
 

@@ -1,6 +1,7 @@
 """What a server process does before its first request."""
 
 import sys
+from contextlib import suppress
 
 from django.conf import settings
 from django.core import checks
@@ -13,9 +14,8 @@ def refuse_unsafe_start() -> None:
     problems = [problem for problem in checks.run_checks(tags=["handset"]) if problem.is_serious()]
     if problems and not settings.EMBEDDED:
         for problem in problems:
-            print(f"refusing to start: {problem.msg} ({problem.id})", file=sys.stderr)
+            sys.stderr.write(f"refusing to start: {problem.msg} ({problem.id})\n")
         sys.exit(78)  # EX_CONFIG
-    try:
+    # A store that does not answer is readiness's to report; the first signed request then starts its memory.
+    with suppress(state.StateUnavailable):
         nonces.prepare()
-    except state.StateUnavailable:
-        pass  # readiness says so, and the first signed request starts the store's memory

@@ -7,7 +7,7 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
 
-from django.core.wsgi import get_wsgi_application  # noqa: E402 -- the settings module is named first
+from django.core.wsgi import get_wsgi_application
 
 django_application = get_wsgi_application()
 

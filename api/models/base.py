@@ -7,7 +7,7 @@ import os
 import time
 import unicodedata
 import uuid
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -27,7 +27,12 @@ def identity_of(text: str) -> str:
     return unicodedata.normalize("NFKC", folded)
 
 
-class IdentityField(models.Field[str, str]):
+# What may be set and what is read, as django-stubs spells it for every field: nullable where `null=True`.
+_Set_contra = TypeVar("_Set_contra", contravariant=True)
+_Get_co = TypeVar("_Get_co", covariant=True)
+
+
+class IdentityField(models.Field[_Set_contra, _Get_co]):
     """Text that is unique or compared as an identity, already normalised by `identity_of`, at most 255 bytes.
 
     Collations disagree about what is equal (`utf8mb4_unicode_ci` holds two different emoji equal and ignores
@@ -36,6 +41,9 @@ class IdentityField(models.Field[str, str]):
     """
 
     description = "Normalised text compared as bytes"
+
+    _pyi_private_set_type: str
+    _pyi_private_get_type: str
 
     def db_type(self, connection: BaseDatabaseWrapper) -> str:
         if connection.vendor == "mysql":
@@ -58,8 +66,11 @@ class IdentityField(models.Field[str, str]):
         return value.decode() if isinstance(value, bytes) else value
 
 
-class DigestField(models.BinaryField):
+class DigestField(models.BinaryField[_Set_contra, _Get_co]):
     """32 bytes of a digest, fixed length and therefore indexable everywhere."""
+
+    _pyi_private_set_type: bytes
+    _pyi_private_get_type: bytes
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("max_length", 32)

@@ -75,8 +75,7 @@ def execute(message: OutboxMessage) -> bool:
     ):
         try:
             _tasks[message.task](**message.arguments)
-        except Exception as error:
-            # The boundary of background work: whatever went wrong is recorded on the message and tried again.
+        except Exception as error:  # noqa: BLE001 -- whatever went wrong is recorded on the message and tried again
             _record_failure(message, error)
             return False
         held = OutboxMessage.objects.filter(id=message.id, lease=message.lease)

@@ -47,7 +47,7 @@ def state_of(session_id: uuid.UUID) -> SessionState:
     if row is None:
         return SessionState.ENDED
     ended_at, superseded_at, revoked_at, is_active, opened_with, auth_version, successor_used_at = row
-    if ended_at or revoked_at or is_active is False or (auth_version is not None and auth_version != opened_with):
+    if ended_at or revoked_at or is_active is False or (auth_version not in (None, opened_with)):
         return SessionState.ENDED
     if superseded_at is None:
         return SessionState.LIVE

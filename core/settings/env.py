@@ -10,6 +10,7 @@ import re
 import secrets
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -141,8 +142,6 @@ def kept(name: str, make: Callable[[], str]) -> str:
             draft.write(make())
             draft.flush()
             os.fsync(draft.fileno())
-            try:
+            with suppress(FileExistsError):
                 os.link(draft.name, path)
-            except FileExistsError:
-                pass
     return path.read_text(encoding="utf-8").strip()

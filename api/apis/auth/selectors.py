@@ -1,4 +1,7 @@
-"""Reading the caller's own session."""
+"""Reading sessions: the caller's own, and for staff those of a person or a device."""
+
+import uuid
+from typing import Any
 
 from api.models import Session
 from api.platform.callers import Caller
@@ -7,7 +10,42 @@ from api.platform.tokens import TokenRevoked
 
 def own_session(caller: Caller) -> Session:
     """The session of the caller's token, with its device and person. Raises TokenRevoked."""
+    assert caller.session_id is not None
     session = Session.objects.select_related("device", "user").filter(id=caller.session_id).first()
     if session is None:
         raise TokenRevoked
     return session
+
+
+# For staff: not narrowed to a caller. Only the CMS may ask.
+
+_STAFF_COLUMNS = (
+    "id",
+    "user_id",
+    "user__username",
+    "device_id",
+    "device__name",
+    "device__model",
+    "device__platform",
+    "live_device_id",
+    "created_at",
+    "refreshed_at",
+    "address",
+    "ended_at",
+    "end_reason",
+    "ended_by__username",
+)
+
+
+def sessions_of_person_for_staff(user_id: uuid.UUID, *, limit: int) -> list[dict[str, Any]]:
+    """Up to `limit` sessions of a person that have not ended, and the last that have, newest first."""
+    rows = Session.objects.filter(user_id=user_id).values(*_STAFF_COLUMNS)
+    open_ones = rows.filter(ended_at=None).order_by("-created_at")[:limit]
+    ended = rows.filter(ended_at__isnull=False).order_by("-ended_at")[:limit]
+    return [*open_ones, *ended][:limit]
+
+
+def sessions_on_device_for_staff(device_id: uuid.UUID, *, limit: int) -> list[dict[str, Any]]:
+    """The last `limit` sessions on a device, newest first."""
+    rows = Session.objects.filter(device_id=device_id).values(*_STAFF_COLUMNS)
+    return list(rows.order_by("-id")[:limit])

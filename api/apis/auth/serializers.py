@@ -35,6 +35,26 @@ class TokenSerializer(fields.StrictSerializer):
     token = fields.SecretField(max_length=4096)
 
 
+class TokenStatusSerializer(serializers.Serializer[dict[str, str]]):
+    kind = serializers.ChoiceField(choices=["access", "refresh"])
+
+
+class SigningKeySerializer(serializers.Serializer[dict[str, str]]):
+    """A P-256 key as JWK (RFC 7517)."""
+
+    kty = serializers.CharField()
+    crv = serializers.CharField()
+    x = serializers.CharField()
+    y = serializers.CharField()
+    kid = serializers.CharField()
+    alg = serializers.CharField()
+    use = serializers.CharField()
+
+
+class KeySetSerializer(serializers.Serializer[dict[str, object]]):
+    keys = SigningKeySerializer(many=True)
+
+
 class SignInSerializer(fields.StrictSerializer):
     email = fields.EmailField()
     password = fields.SecretField(max_length=settings.PASSWORD_MAX_LENGTH)
@@ -108,6 +128,9 @@ class WhoAmISerializer(serializers.Serializer[dict[str, object]]):
     trust = serializers.ChoiceField(choices=Trust.choices)
 
 
+_PERSON_MEMBERS = ("id", "email", "username", "first_name", "last_name", "is_guest", "is_email_confirmed")
+
+
 def represent_grant(grant: TokenGrant) -> dict[str, object]:
     session = grant.session
     return {
@@ -129,4 +152,4 @@ def represent_device(device: Device) -> dict[str, object]:
 
 
 def represent_person(person: User) -> dict[str, object]:
-    return {name: getattr(person, name) for name in PersonSummarySerializer().fields}
+    return {name: getattr(person, name) for name in _PERSON_MEMBERS}

@@ -2,6 +2,8 @@ from django.urls import path
 
 from api.apis.auth import views
 
+well_known = [path("jwks.json", views.JwksView.as_view(), name="jwks")]
+
 urlpatterns = [
     path("auth/get-token/", views.GetTokenView.as_view(), name="get-token"),
     path("auth/refresh-token/", views.RefreshTokenView.as_view(), name="refresh-token"),

@@ -8,12 +8,14 @@ from rest_framework.response import Response
 from api import pagination, throttling
 from api.apis.auth import selectors, services
 from api.apis.auth.serializers import (
+    KeySetSerializer,
     RefreshSerializer,
     RegisterSerializer,
     SignInSerializer,
     TokenPairSerializer,
     TokenRequestSerializer,
     TokenSerializer,
+    TokenStatusSerializer,
     WhoAmISerializer,
     represent_device,
     represent_grant,
@@ -85,12 +87,12 @@ class VerifyTokenView(ApiView):
     permission_classes = (IsDevice,)
     is_confidential = True
 
-    @answers(None, takes=TokenSerializer, summary="Check a token")
+    @answers(TokenStatusSerializer, takes=TokenSerializer, summary="Check a token")
     def post(self, request: ApiRequest) -> Response:
         body = TokenSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        services.require_valid_token(request.caller, token=body.validated_data["token"])
-        return Response({})
+        kind = services.require_valid_token(request.caller, token=body.validated_data["token"])
+        return Response({"kind": kind})
 
 
 class CheckView(ApiView):
@@ -176,6 +178,6 @@ class JwksView(ApiView):
     takes_token = False
     cache_control = "public, max-age=300"
 
-    @answers(None, summary="Public keys of access tokens")
+    @answers(KeySetSerializer, summary="Public keys of access tokens")
     def get(self, request: ApiRequest) -> Response:
         return Response(tokens.jwks())

@@ -130,7 +130,7 @@ def contact_key(caller: Caller, name: str, action: str) -> tuple[uuid.UUID, uuid
 
 def contact_of(caller: Caller, name: str) -> dict[str, Any]:
     """One contact that the caller may read, not deleted. Raises NotThere, Forbidden."""
-    row = _named(caller, name).filter(deleted_at=None).values(*COLUMNS).first()
+    row: dict[str, Any] | None = _named(caller, name).filter(deleted_at=None).values(*COLUMNS).first()
     if row is None:
         raise NotThere
     orgs.require_permission(caller, row["organization_id"], "contacts.read")
@@ -144,4 +144,5 @@ def restorable_since() -> datetime:
 
 def stored_contact(contact_id: uuid.UUID) -> dict[str, Any]:
     """A contact that a service has just returned to its caller, deleted or not."""
-    return Contact.objects.values(*COLUMNS).get(id=contact_id)
+    row: dict[str, Any] = Contact.objects.values(*COLUMNS).get(id=contact_id)
+    return row

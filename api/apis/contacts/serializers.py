@@ -15,20 +15,21 @@ CUSTOM_FIELDS_MAX_BYTES = 8192
 _ENTRIES_MAX = 20
 
 
+# `label` is a member of ours below; the metaclass of serializers takes it off the class, whose own label it hides.
 class EmailEntrySerializer(fields.StrictSerializer):
-    label = fields.TextField(max_length=50, required=False, allow_blank=True, default="")
+    label = fields.TextField(max_length=50, required=False, allow_blank=True, default="")  # type: ignore[assignment]
     value = fields.EmailField()
     is_primary = fields.BooleanField(required=False, default=False)
 
 
 class PhoneEntrySerializer(fields.StrictSerializer):
-    label = fields.TextField(max_length=50, required=False, allow_blank=True, default="")
+    label = fields.TextField(max_length=50, required=False, allow_blank=True, default="")  # type: ignore[assignment]
     value = fields.PhoneNumberField()
     is_primary = fields.BooleanField(required=False, default=False)
 
 
 class AddressSerializer(fields.StrictSerializer):
-    label = fields.TextField(max_length=50, required=False, allow_blank=True, default="")
+    label = fields.TextField(max_length=50, required=False, allow_blank=True, default="")  # type: ignore[assignment]
     street = fields.TextField(max_length=200, required=False, allow_blank=True, is_multiline=True)
     postal_code = fields.TextField(max_length=20, required=False, allow_blank=True)
     city = fields.TextField(max_length=100, required=False, allow_blank=True)
@@ -67,11 +68,11 @@ class ContactInput(fields.StrictSerializer):
     last_name = fields.ClearableTextField(max_length=100)
     company = fields.ClearableTextField(max_length=200)
     title = fields.ClearableTextField(max_length=200)
-    emails = EmailEntrySerializer(many=True, required=False, max_length=_ENTRIES_MAX)
-    phone_numbers = PhoneEntrySerializer(many=True, required=False, max_length=_ENTRIES_MAX)
+    emails = serializers.ListField(child=EmailEntrySerializer(), required=False, max_length=_ENTRIES_MAX)
+    phone_numbers = serializers.ListField(child=PhoneEntrySerializer(), required=False, max_length=_ENTRIES_MAX)
     email = fields.EmailField(required=False, write_only=True)
     phone = fields.PhoneNumberField(required=False, write_only=True)
-    addresses = AddressSerializer(many=True, required=False, max_length=_ENTRIES_MAX)
+    addresses = serializers.ListField(child=AddressSerializer(), required=False, max_length=_ENTRIES_MAX)
     birth_date = fields.BirthDateField(required=False, allow_null=True)
     location = fields.ClearableTextField(max_length=200)
     website = fields.ClearableTextField(max_length=500)

@@ -65,4 +65,4 @@ class VerifySignatureSerializer(serializers.Serializer[dict[str, object]]):
     """What the server saw and signed over, for the author of a client."""
 
     signature_base = serializers.CharField()
-    is_valid = serializers.BooleanField(help_text="Whether it is the signature of a device that is known here.")
+    holds = serializers.BooleanField(help_text="Whether it is the signature of a device that is known here.")

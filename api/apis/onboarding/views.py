@@ -132,10 +132,15 @@ class VerifySignatureView(ApiView):
     def post(self, request: ApiRequest) -> Response:
         if settings.ENVIRONMENT == "production":
             raise NotThere
-        presented = [
-            request.META.get(f"HTTP_{name}", "") for name in ("SIGNATURE_INPUT", "SIGNATURE", "CONTENT_DIGEST")
-        ]
+        names = ("SIGNATURE_INPUT", "SIGNATURE", "CONTENT_DIGEST")
+        headers = {name: request.META.get(f"HTTP_{name}", "") for name in names}
         target = signed_target(request._request)
-        signature = signing.parse(*presented, tag=Tag.TOKEN, has_body=target.has_body)
+        signature = signing.parse(
+            headers["SIGNATURE_INPUT"],
+            headers["SIGNATURE"],
+            headers["CONTENT_DIGEST"],
+            tag=Tag.TOKEN,
+            has_body=target.has_body,
+        )
         base = signing.signature_base(signature.params, signature.content_digest, target)
-        return Response({"signature_base": base.decode(), "is_valid": device_keys.holds(signature, base)})
+        return Response({"signature_base": base.decode(), "holds": device_keys.holds(signature, base)})

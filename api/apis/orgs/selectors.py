@@ -9,10 +9,12 @@ from typing import Any
 from django.conf import settings
 
 from api.exceptions import Forbidden, NotThere
-from api.models import Organization, Role
+from api.models import Membership, Organization, Role
+from api.models.base import IDENTITY_MAX_BYTES, identity_of
 from api.platform.callers import Caller
 from api.platform.ids import as_uuid
 from api.platform.keyset import Cursor, Order, Page, page_of
+from api.platform.search import prefix_range
 
 _EVERYONE = frozenset(Role.values)
 _WORKERS = frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER})
@@ -106,3 +108,51 @@ def organization_of(caller: Caller, name: str) -> dict[str, Any]:
 def _with_role(caller: Caller, row: dict[str, Any]) -> dict[str, Any]:
     owner = row.pop("owner__username")
     return {**row, "owner": owner, "role": caller.memberships[row["id"]].role}
+
+
+# For staff: not narrowed to a caller. Only the CMS may ask.
+
+_STAFF_COLUMNS = ("id", "slug", "name", "kind", "owner_id", "owner__username", "created_at", "updated_at")
+
+
+def organizations_for_staff(*, text: str = "", cursor: Cursor | None, limit: int) -> Page:
+    """A page of all organizations, newest first; or of those whose slug begins with `text`, by slug; or the one with
+    this id.
+    """
+    rows = Organization.objects.values(*_STAFF_COLUMNS)
+    if not text:
+        return page_of(rows, order=[Order("created_at", True), Order("id", True)], cursor=cursor, limit=limit)
+    key = as_uuid(text.lower())
+    if key is not None:
+        return Page(list(rows.filter(id=key)), None, None, None)
+    first, behind = prefix_range(identity_of(text))
+    if len(behind.encode()) > IDENTITY_MAX_BYTES:
+        return Page([], None, None, None)
+    rows = rows.filter(slug__gte=first, slug__lt=behind)
+    return page_of(rows, order=[Order("slug", False)], cursor=cursor, limit=limit)
+
+
+def organization_for_staff(organization_id: uuid.UUID) -> dict[str, Any]:
+    """Raises NotThere."""
+    row = Organization.objects.filter(id=organization_id).values(*_STAFF_COLUMNS).first()
+    if row is None:
+        raise NotThere
+    return row
+
+
+def members_for_staff(organization_id: uuid.UUID, *, cursor: Cursor | None, limit: int) -> Page:
+    """A page of an organization's members with their roles, in the order in which they joined."""
+    columns = ("id", "role", "created_at", "user_id", "user__username", "user__email", "user__is_active")
+    rows = Membership.objects.filter(organization_id=organization_id).values(*columns)
+    return page_of(rows, order=[Order("id", False)], cursor=cursor, limit=limit)
+
+
+def memberships_for_staff(user_id: uuid.UUID, *, limit: int) -> list[dict[str, Any]]:
+    """Up to `limit` organizations of a person, with the role there."""
+    columns = ("role", "created_at", "organization_id", "organization__name", "organization__kind")
+    return list(Membership.objects.filter(user_id=user_id).order_by("id").values(*columns)[:limit])
+
+
+def number_of_organizations_for_staff(*, most: int) -> int:
+    """How many organizations there are, counted up to `most`."""
+    return Organization.objects.all()[:most].count()

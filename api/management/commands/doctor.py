@@ -12,22 +12,20 @@ from django.core.cache import cache
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
-from kombu import Connection
 
-from api.platform import state
+from api.platform import broker, state
 
 
 class Command(BaseCommand):
     help = "Tries every store and setting, and says what is wrong."
-    requires_system_checks = []  # noqa: RUF012 -- Django's own spelling; the checks are one of the examinations
+    requires_system_checks = []  # they are one of the examinations
 
     def handle(self, *args: Any, **options: Any) -> None:
         failed = 0
         for name, examine in _EXAMINATIONS.items():
             try:
                 complaints = list(examine())
-            except Exception as error:
-                # Any failure of a store's client is a finding here, in its own words.
+            except Exception as error:  # noqa: BLE001 -- any failure of a store's client is a finding here
                 complaints = [f"does not answer: {type(error).__name__}: {error}"]
             failed += len(complaints)
             for complaint in complaints:
@@ -80,9 +78,8 @@ def _cache() -> Iterator[str]:
 
 
 def _broker() -> Iterator[str]:
-    if settings.CELERY_BROKER_URL:
-        with Connection(settings.CELERY_BROKER_URL, connect_timeout=2) as broker:
-            broker.ensure_connection(max_retries=1, timeout=2)
+    if broker.is_configured():
+        broker.ping(timeout_seconds=2)
     yield from ()
 
 

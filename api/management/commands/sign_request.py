@@ -66,9 +66,9 @@ class Command(BaseCommand):
 
 def _device_signer(device_id: str | None) -> tuple[str, bytes]:
     """The `keyid` and the secret of a device."""
-    found = Device.objects.filter(id=as_uuid(device_id)) if device_id else Device.objects.filter(install_id=INSTALL_ID)
-    device = found.first()
-    if device is None:
+    key = as_uuid(device_id) if device_id else None
+    device = (Device.objects.filter(id=key) if key else Device.objects.filter(install_id=INSTALL_ID)).first()
+    if device is None or (device_id and not key):
         raise CommandError("there is no such device")
     if device.algorithm != Algorithm.HMAC_SHA256:
         raise CommandError("the private key of this device is in its hardware")

@@ -13,7 +13,7 @@ from api.platform.keys import purpose_key
 from api.platform.transactions import transactional
 
 
-def key_of(email: str, device_id: uuid.UUID | None) -> bytes:
+def key_of(email: str, device_id: uuid.UUID) -> bytes:
     """What failures against an account are counted under: together for strange devices, apart for each that has
     signed in there before. The same work for an address that nobody has.
     """

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from api.apis.auth.services import failures
-from api.apis.auth.services.sessions import TokenGrant, locked_device, end_sessions, open_session, repeatable_successor
+from api.apis.auth.services.sessions import TokenGrant, end_sessions, locked_device, open_session, repeatable_successor
 from api.apis.users import services as users
 from api.exceptions import ApiError, NotThere
 from api.models import EndReason, Outcome, Session, User
@@ -87,6 +87,7 @@ def sign_in(caller: Caller, *, email: str, password: str) -> TokenGrant:
     Raises InvalidCredentials, TokenRevoked.
     """
     digest = _opening_digest(email)
+    assert caller.device_id is not None
     key = failures.key_of(email, caller.device_id)
     is_unlocked = failures.may_try(key)
     person = User.objects.filter(email_identity=identity_of(email)).first()
@@ -131,6 +132,7 @@ def _repeated(
 
 def _is_present(caller: Caller) -> bool:
     """Whether the caller's session is the live one of its device, which is locked."""
+    assert caller.session_id is not None
     return Session.objects.filter(id=caller.session_id, live_device=caller.device_id).exists()
 
 
@@ -207,8 +209,8 @@ def _locked_person(caller: Caller, user_id: uuid.UUID) -> User:
     person = User.objects.select_for_update().filter(id=user_id).first()
     if person is None:
         raise NotThere
-    actor = User.objects.filter(id=caller.user_id).first()
-    is_protected = person.is_superuser and actor is not None and not actor.is_superuser
+    is_by_superuser = caller.user_id is None or User.objects.filter(id=caller.user_id, is_superuser=True).exists()
+    is_protected = person.is_superuser and not is_by_superuser
     if is_protected or person.id == caller.user_id:
         raise StaffProtected
     return person

@@ -263,8 +263,8 @@ def _end(session_ids: list[uuid.UUID], reason: EndReason, by: uuid.UUID | None) 
     revocation.announce(session_ids)
 
 
-def require_valid_token(caller: Caller, *, token: str) -> None:
-    """Whether a token of either kind would be taken now. Raises TokenInvalid, TokenExpired, TokenRevoked,
+def require_valid_token(caller: Caller, *, token: str) -> str:
+    """The kind of a token (`access`, `refresh`) that would be taken now. Raises TokenInvalid, TokenExpired, TokenRevoked,
     SessionExpired.
     """
     if not token.startswith("rt1."):
@@ -273,8 +273,9 @@ def require_valid_token(caller: Caller, *, token: str) -> None:
             raise TokenInvalid
         if revocation.state_of(claims.session_id) is not SessionState.LIVE:
             raise TokenRevoked
-        return
+        return "access"
     session_id, counter = tokens.parse_refresh_token(token)
+    assert caller.device_id is not None
     session = Session.objects.select_related("user").filter(id=session_id, device_id=caller.device_id).first()
     if session is None:
         raise TokenInvalid
@@ -282,3 +283,4 @@ def require_valid_token(caller: Caller, *, token: str) -> None:
         raise TokenRevoked
     if _is_over(session):
         _raise_over(session)
+    return "refresh"

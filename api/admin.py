@@ -1,0 +1,240 @@
+"""Django admin, the break-glass tool: superusers look at any row here. Nothing is added, changed or deleted: the rules
+stand in the services, and the CMS and the management commands call those.
+"""
+
+from functools import cached_property
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.paginator import Paginator
+from django.db import models
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+
+from api.cms.access import staff_of
+from api.models import (
+    AppKey,
+    AuditEntry,
+    Contact,
+    ContactTerm,
+    Counter,
+    Device,
+    Membership,
+    Organization,
+    OutboxMessage,
+    RateLimit,
+    ReplayNonce,
+    Session,
+    SignInFailures,
+    User,
+)
+from api.models.base import IdentityField, identity_of
+
+
+class BreakGlassSite(admin.AdminSite):
+    """The admin, for superusers only, behind the sign-in of the CMS and its limits."""
+
+    site_header = site_title = "Handset, every row"
+    index_title = "Read-only"
+    final_catch_all_view = False
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        person = staff_of(request)
+        return person is not None and person.is_superuser
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Sends everybody through the door of the CMS. Staff who came through it already may not go further."""
+        index = reverse("admin:index", current_app=self.name)
+        if self.has_permission(request):
+            return HttpResponseRedirect(index)
+        if staff_of(request) is not None:
+            raise PermissionDenied
+        return redirect_to_login(request.GET.get("next", index))
+
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Hands the POST on: signing out is the same everywhere, and audited there."""
+        response = HttpResponseRedirect(reverse("cms:logout"))
+        response.status_code = 307
+        return response
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """A password is not changed past the services."""
+        raise PermissionDenied
+
+
+site = BreakGlassSite()
+
+
+class BoundedPaginator(Paginator[models.Model]):
+    """Counts no further than a hundred pages: COUNT(*) walks over a whole table."""
+
+    COUNTED_MOST = 10_000
+
+    @cached_property
+    def count(self) -> int:
+        rows = self.object_list
+        assert isinstance(rows, QuerySet)
+        return rows[: self.COUNTED_MOST].count()
+
+
+class ReadOnlyAdmin(admin.ModelAdmin[models.Model]):
+    """Looks, and finds by exact values of indexed columns (`search_fields`)."""
+
+    actions = None
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    ordering = ("-pk",)
+    search_help_text = "Exact values only."
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        matches = [
+            Q(**{name: value})
+            for name in self.get_search_fields(request)
+            if (value := self._as_column(str(name), term)) is not None
+        ]
+        return (queryset.filter(Q.create(matches, connector=Q.OR)) if matches else queryset.none()), False
+
+    def _as_column(self, name: str, term: str) -> Any:
+        """The term as the column compares it; None when it cannot be one of its values."""
+        field = self.model._meta.get_field(name)
+        assert isinstance(field, models.Field)
+        try:
+            if isinstance(field, IdentityField):
+                return field.get_prep_value(identity_of(term))
+            column = field.target_field if isinstance(field, models.ForeignKey) else field
+            return column.to_python(term)
+        except (ValidationError, ValueError):
+            return None
+
+
+@admin.register(User, site=site)
+class UserAdmin(ReadOnlyAdmin):
+    list_display = ("username", "email", "is_active", "is_staff", "is_superuser", "is_guest", "created_at")
+    list_filter = ("is_active", "is_staff", "is_superuser", "is_guest")
+    search_fields = ("id", "email_identity", "username_identity")
+    exclude = ("password",)
+    readonly_fields = ("id", "email_identity", "username_identity", "date_joined", "created_at", "updated_at")
+
+
+@admin.register(AppKey, site=site)
+class AppKeyAdmin(ReadOnlyAdmin):
+    list_display = ("key_id", "platform", "status", "minimum_build", "maximum_build", "created_at")
+    list_filter = ("platform", "status")
+    search_fields = ("key_id",)
+    exclude = ("sealed_secret",)
+    readonly_fields = ("created_at", "updated_at")
+
+
+@admin.register(Device, site=site)
+class DeviceAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "platform", "app_version", "trust", "last_seen_at", "revoked_at", "created_at")
+    list_filter = ("platform", "trust", "algorithm", ("revoked_at", admin.EmptyFieldListFilter))
+    search_fields = ("id", "install_id")
+    readonly_fields = ("id", "created_at", "updated_at")
+
+
+@admin.register(Session, site=site)
+class SessionAdmin(ReadOnlyAdmin):
+    list_display = ("id", "user", "device", "opened_by", "created_at", "refreshed_at", "ended_at", "end_reason")
+    list_filter = ("end_reason", ("ended_at", admin.EmptyFieldListFilter))
+    list_select_related = ("user", "device")
+    search_fields = ("id", "user", "device")
+    readonly_fields = ("id", "live_device", "created_at", "updated_at")
+
+
+@admin.register(SignInFailures, site=site)
+class SignInFailuresAdmin(ReadOnlyAdmin):
+    """Without the digests, which also keeps the rows without pages of their own."""
+
+    list_display = ("updated_at", "failures", "locks", "locked_until", "window_started_at")
+    list_display_links = None
+    ordering = ("-updated_at",)
+
+
+@admin.register(Organization, site=site)
+class OrganizationAdmin(ReadOnlyAdmin):
+    list_display = ("name", "slug", "kind", "owner", "change_seq", "created_at")
+    list_filter = ("kind",)
+    list_select_related = ("owner",)
+    search_fields = ("id", "slug", "owner")
+    readonly_fields = ("id", "created_at", "updated_at")
+
+
+@admin.register(Membership, site=site)
+class MembershipAdmin(ReadOnlyAdmin):
+    list_display = ("id", "user", "organization", "role", "created_at")
+    list_filter = ("role",)
+    list_select_related = ("user", "organization")
+    search_fields = ("user", "organization")
+    readonly_fields = ("created_at", "updated_at")
+
+
+@admin.register(Contact, site=site)
+class ContactAdmin(ReadOnlyAdmin):
+    list_display = ("display_name", "slug", "organization", "version", "change_seq", "deleted_at", "created_at")
+    list_filter = (("deleted_at", admin.EmptyFieldListFilter),)
+    list_select_related = ("organization",)
+    search_fields = ("id", "slug", "organization")
+    readonly_fields = ("id", "created_at", "updated_at")
+
+
+@admin.register(ContactTerm, site=site)
+class ContactTermAdmin(ReadOnlyAdmin):
+    list_display = ("id", "term", "weight", "organization", "contact")
+    list_select_related = ("organization", "contact")
+    search_fields = ("contact",)
+
+
+@admin.register(AuditEntry, site=site)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    list_display = ("id", "at", "action", "outcome", "actor_kind", "actor_id", "target_kind", "target_id", "address")
+    search_fields = ("id", "actor_id", "organization_id")
+
+
+@admin.register(OutboxMessage, site=site)
+class OutboxMessageAdmin(ReadOnlyAdmin):
+    list_display = ("id", "task", "created_at", "due_at", "attempts", "done_at", "failed_at", "last_error")
+    list_filter = (("done_at", admin.EmptyFieldListFilter), ("failed_at", admin.EmptyFieldListFilter))
+    search_fields = ("id", "dedup_key")
+    readonly_fields = ("id", "created_at")
+
+
+@admin.register(ReplayNonce, site=site)
+class ReplayNonceAdmin(ReadOnlyAdmin):
+    """Without the digests, which also keeps the rows without pages of their own."""
+
+    list_display = ("expires_at",)
+    list_display_links = None
+    ordering = ("-expires_at",)
+
+
+@admin.register(RateLimit, site=site)
+class RateLimitAdmin(ReadOnlyAdmin):
+    list_display = ("key", "arrival_us")
+    ordering = ("-arrival_us",)
+    search_fields = ("key",)
+
+
+@admin.register(Counter, site=site)
+class CounterAdmin(ReadOnlyAdmin):
+    list_display = ("key", "value", "expires_at")
+    ordering = ("-expires_at",)
+    search_fields = ("key",)

@@ -1,0 +1,96 @@
+"""Reading devices, for staff: nothing here is narrowed to a caller, and only the CMS may ask."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Q
+from django.utils import timezone
+
+from api.exceptions import NotThere
+from api.models import Device, Platform
+from api.platform.ids import as_uuid
+from api.platform.keyset import Cursor, Order, Page, page_of
+
+PLATFORMS = Platform.choices
+
+# Status -> what it asks of a device.
+_STATUSES = {
+    "active": Q(revoked_at=None, activated_at__isnull=False),
+    "never-used": Q(revoked_at=None, activated_at=None),
+    "revoked": Q(revoked_at__isnull=False),
+}
+DEVICE_STATUSES = tuple(_STATUSES)
+
+_LIST_COLUMNS = (
+    "id",
+    "name",
+    "model",
+    "platform",
+    "app_version",
+    "os_version",
+    "activated_at",
+    "last_seen_at",
+    "revoked_at",
+    "created_at",
+    "live_session__user_id",
+    "live_session__user__username",
+)
+_COLUMNS = (
+    *_LIST_COLUMNS,
+    "install_id",
+    "app_key__key_id",
+    "algorithm",
+    "generation",
+    "next_algorithm",
+    "rekey_requested_at",
+    "build",
+    "trust",
+    "locale",
+    "time_zone",
+    "region",
+    "last_address",
+    "revoked_by_id",
+    "revoked_by__username",
+    "revocation_reason",
+)
+
+
+def devices_for_staff(
+    *, text: str = "", platform: str = "", status: str = "", cursor: Cursor | None, limit: int
+) -> Page:
+    """A page of the devices, newest first: the one that `text` names, or all of a platform and a status.
+
+    `text` is a device's id, its installation's id, or the id of its key (`dev:<id>:<generation>`).
+    """
+    rows = Device.objects.values(*_LIST_COLUMNS)
+    if text:
+        key = as_uuid(text.lower().removeprefix("dev:")[:36])
+        return Page(list(rows.filter(Q(id=key) | Q(install_id=key))) if key else [], None, None, None)
+    if platform:
+        rows = rows.filter(platform=platform)
+    if status:
+        rows = rows.filter(_STATUSES[status])
+    return page_of(rows, order=[Order("created_at", True), Order("id", True)], cursor=cursor, limit=limit)
+
+
+def device_for_staff(device_id: uuid.UUID) -> dict[str, Any]:
+    """A device without its keys. Raises NotThere."""
+    row = Device.objects.filter(id=device_id).values(*_COLUMNS).first()
+    if row is None:
+        raise NotThere
+    return row
+
+
+def number_of_devices_for_staff(*, most: int) -> int:
+    """How many devices there are, counted up to `most`."""
+    return Device.objects.all()[:most].count()
+
+
+def active_devices_for_staff(days: Sequence[int], *, most: int) -> dict[int, int]:
+    """How many devices were seen within so many days, counted up to `most`."""
+    now = timezone.now()
+    return {
+        within: Device.objects.filter(last_seen_at__gte=now - timedelta(days=within))[:most].count() for within in days
+    }
