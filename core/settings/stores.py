@@ -28,7 +28,8 @@ _DATABASE_OPTIONS: dict[str, dict[str, Any]] = {
         # IMMEDIATE takes the write lock at BEGIN: a transaction that reads first never fails when it writes later.
         "transaction_mode": "IMMEDIATE",
         "timeout": 10,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000;",
+        # FULL: what was answered with success survives a power cut too (0.3 ms a commit against 0.03).
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-16000;",
     },
 }
 

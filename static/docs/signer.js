@@ -45,8 +45,11 @@ window.handsetSigner = (() => {
 
   async function intercept(request) {
     const url = new URL(request.url, window.location.href);
+    if (!url.pathname.startsWith("/api/v1/")) {
+      return request;
+    }
     const signer = signerOf(url);
-    if (!url.pathname.startsWith("/api/v1/") || !signer.secret) {
+    if (!signer.secret) {
       return request;
     }
     const body = request.body || "";

@@ -2,6 +2,7 @@
 
 window.addEventListener("load", () => {
   const target = document.getElementById("swagger-ui");
+  window.handsetSigner.mount(target);
   window.SwaggerUIBundle({
     url: target.dataset.schemaUrl,
     dom_id: "#swagger-ui",
@@ -9,5 +10,4 @@ window.addEventListener("load", () => {
     persistAuthorization: false,
     requestInterceptor: window.handsetSigner.intercept,
   });
-  window.handsetSigner.mount(target);
 });

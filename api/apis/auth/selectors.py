@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from api.models import Session
+from api.models import EndReason, Platform, Session
 from api.platform.callers import Caller
 from api.platform.tokens import TokenRevoked
 
@@ -42,10 +42,16 @@ def sessions_of_person_for_staff(user_id: uuid.UUID, *, limit: int) -> list[dict
     rows = Session.objects.filter(user_id=user_id).values(*_STAFF_COLUMNS)
     open_ones = rows.filter(ended_at=None).order_by("-created_at")[:limit]
     ended = rows.filter(ended_at__isnull=False).order_by("-ended_at")[:limit]
-    return [*open_ones, *ended][:limit]
+    return [_named(row) for row in (*open_ones, *ended)][:limit]
 
 
 def sessions_on_device_for_staff(device_id: uuid.UUID, *, limit: int) -> list[dict[str, Any]]:
     """The last `limit` sessions on a device, newest first."""
     rows = Session.objects.filter(device_id=device_id).values(*_STAFF_COLUMNS)
-    return list(rows.order_by("-id")[:limit])
+    return [_named(row) for row in rows.order_by("-id")[:limit]]
+
+
+def _named(row: dict[str, Any]) -> dict[str, Any]:
+    """A row with names for people in place of codes."""
+    reason = EndReason(row["end_reason"]).label if row["end_reason"] else ""
+    return {**row, "device__platform": Platform(row["device__platform"]).label, "end_reason": reason}

@@ -124,9 +124,6 @@ class RegisterView(ApiView):
     session_states = _REPEATABLE
     is_confidential = True
 
-    def limits(self, request: ApiRequest) -> list[Limit]:
-        return [*super().limits(request), throttling.limit("auth_token", f"d:{request.caller.device_id}")]
-
     @answers(TokenPairSerializer, takes=RegisterSerializer, statuses=(HTTPStatus.CREATED,), summary="Sign up")
     def post(self, request: ApiRequest) -> Response:
         body = RegisterSerializer(data=request.data)

@@ -1,0 +1,115 @@
+"""The command line: `demo` walks through a server's API, `sign` prints a signed curl."""
+
+import argparse
+import json
+import shlex
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from handset_client.calls import Attempt, Call
+from handset_client.client import Client
+from handset_client.demo import Demo, Unexpected
+from handset_client.outcomes import Refused
+from handset_client.storage import FileStorage
+from handset_client.transport import HttpTransport, NetworkFailure
+
+
+class Server(NamedTuple):
+    """Where a server is, and the app key it knows us by."""
+
+    base_url: str
+    app_key_id: str
+    app_key_secret: str
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Returns the exit status: 0, or 1 with the reason on standard error."""
+    options = _parser().parse_args(arguments)
+    try:
+        server = _server(options)
+        if options.command == "demo":
+            _demo(server, options)
+        else:
+            print(_signed_curl(server, options))
+    except (Unexpected, Refused, NetworkFailure, OSError, ValueError) as error:
+        print(f"FAILED: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    server = argparse.ArgumentParser(add_help=False)
+    server.add_argument(
+        "--demo-file",
+        type=Path,
+        default=Path("var/demo.json"),
+        help='{"base_url", "app_key": {"id", "secret"}}, read unless --base-url is given',
+    )
+    server.add_argument("--base-url")
+    server.add_argument("--app-key-id")
+    server.add_argument("--app-key-secret", help="base64url")
+
+    parser = argparse.ArgumentParser(prog="handset-client", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    demo = commands.add_parser("demo", parents=[server], help="walk through the API")
+    demo.add_argument("--state", type=Path, help="directory; what is there is forgotten")
+    demo.add_argument("--hardware-key", action="store_true", help="register with a P-256 key")
+    sign = commands.add_parser("sign", parents=[server], help="print a signed curl")
+    sign.add_argument("--state", type=Path, required=True, help="directory of the installation")
+    sign.add_argument("--data", default="", help="JSON body, sent as it is")
+    sign.add_argument("method", type=str.upper)
+    sign.add_argument("path", help="relative to /api/v1/, with its query")
+    return parser
+
+
+def _server(options: argparse.Namespace) -> Server:
+    """Raises ValueError, OSError when it is nowhere to be found."""
+    if options.base_url:
+        if not options.app_key_id or not options.app_key_secret:
+            raise ValueError("--base-url needs --app-key-id and --app-key-secret")
+        return Server(options.base_url, options.app_key_id, options.app_key_secret)
+    try:
+        document = json.loads(options.demo_file.read_text())
+        app_key = document["app_key"]
+        return Server(document["base_url"], app_key["id"], app_key["secret"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{options.demo_file} lacks base_url or app_key: {error}") from error
+
+
+def _demo(server: Server, options: argparse.Namespace) -> None:
+    with tempfile.TemporaryDirectory() as temporary:
+        demo = Demo(
+            *server,
+            transport=HttpTransport(),
+            state_directory=options.state or Path(temporary),
+            hardware_key=options.hardware_key,
+        )
+        demo.run()
+
+
+def _signed_curl(server: Server, options: argparse.Namespace) -> str:
+    client = Client(
+        *server,
+        transport=HttpTransport(),
+        storage=FileStorage(options.state / "state.json"),
+    )
+    client.get_token()  # so that what is printed works for as long as a token lives
+    path, _, query = options.path.partition("?")
+    headers = {"Content-Type": "application/json"} if options.data else {}
+    call = Call(options.method, path, query, options.data.encode(), headers, is_signed=True)
+    return _curl(client.prepare(call))
+
+
+def _curl(attempt: Attempt) -> str:
+    words = ["curl", "--include", "--request", attempt.method]
+    for name, value in attempt.headers.items():
+        words += ["--header", f"{name}: {value}"]
+    if attempt.body:
+        words += ["--data-raw", attempt.body.decode()]
+    return shlex.join([*words, attempt.url])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
