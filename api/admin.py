@@ -2,6 +2,8 @@
 stand in the services, and the CMS and the management commands call those.
 """
 
+import functools
+import operator
 from functools import cached_property
 from typing import Any
 
@@ -54,13 +56,17 @@ class BreakGlassSite(admin.AdminSite):
             raise PermissionDenied
         return redirect_to_login(request.GET.get("next", index))
 
-    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def logout(  # type: ignore[override]  # any response does
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         """Hands the POST on: signing out is the same everywhere, and audited there."""
         response = HttpResponseRedirect(reverse("cms:logout"))
         response.status_code = 307
         return response
 
-    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def password_change(  # type: ignore[override]  # any response does
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         """A password is not changed past the services."""
         raise PermissionDenied
 
@@ -88,6 +94,7 @@ class ReadOnlyAdmin(admin.ModelAdmin[models.Model]):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     ordering = ("-pk",)
+    sortable_by = ()  # other orders have no index
     search_help_text = "Exact values only."
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -110,7 +117,7 @@ class ReadOnlyAdmin(admin.ModelAdmin[models.Model]):
             for name in self.get_search_fields(request)
             if (value := self._as_column(str(name), term)) is not None
         ]
-        return (queryset.filter(Q.create(matches, connector=Q.OR)) if matches else queryset.none()), False
+        return (queryset.filter(functools.reduce(operator.or_, matches)) if matches else queryset.none()), False
 
     def _as_column(self, name: str, term: str) -> Any:
         """The term as the column compares it; None when it cannot be one of its values."""
@@ -130,7 +137,7 @@ class UserAdmin(ReadOnlyAdmin):
     list_display = ("username", "email", "is_active", "is_staff", "is_superuser", "is_guest", "created_at")
     list_filter = ("is_active", "is_staff", "is_superuser", "is_guest")
     search_fields = ("id", "email_identity", "username_identity")
-    exclude = ("password",)
+    exclude = ("password", "groups", "user_permissions")
     readonly_fields = ("id", "email_identity", "username_identity", "date_joined", "created_at", "updated_at")
 
 

@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from api.models import ActorKind, Channel
 from api.platform import device_keys, nonces, signing
 from api.platform.callers import Caller
-from api.platform.device_keys import DeviceRevoked, DeviceUnknown
+from api.platform.device_keys import DeviceRevoked, DeviceUnknown, KeySuperseded
 from api.platform.signing import (
     DigestMismatch,
     Signature,
@@ -39,6 +39,7 @@ _BEARER = re.compile(r"[Bb]earer ([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+
 # are off and repeated signatures happen to phones, thousands of which share one address of a carrier.
 _FAILED_PROOFS = (
     DeviceUnknown,
+    KeySuperseded,
     SignatureInsufficientCoverage,
     SignatureInvalid,
     SignatureMalformed,
@@ -69,6 +70,7 @@ class DeviceAuthentication(BaseAuthentication):
             spend_failed_proof(request)
             raise
         request.caller = _caller_of(request)
+        request._request.caller = request.caller  # type: ignore[attr-defined]  # for the request's log line
         return request.caller, request.claims
 
 

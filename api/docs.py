@@ -6,9 +6,10 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
-from django.views.decorators.http import require_safe
 from drf_spectacular.renderers import OpenApiJsonRenderer
 from drf_spectacular.views import SpectacularAPIView
+
+from api import problems
 
 # Both viewers write style attributes; ReDoc searches in a worker that it makes from a blob.
 _CSP = settings.SECURE_CSP | {
@@ -23,8 +24,9 @@ class SchemaView(SpectacularAPIView):
 
 
 def _page(template: str) -> Any:
-    @require_safe
     def page(request: HttpRequest) -> HttpResponse:
+        if request.method not in ("GET", "HEAD"):
+            return problems.method_not_allowed(request, ("GET", "HEAD"))
         response = render(request, template, {"schema_url": reverse("schema")})
         response._csp_config = _CSP  # type: ignore[attr-defined]  # read by ContentSecurityPolicyMiddleware
         return response

@@ -11,11 +11,13 @@ import phonenumbers
 from django.utils import timezone
 from rest_framework import serializers
 
+from api.platform.ids import as_uuid
 from api.platform.keys import unb64url
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
 _ALLOWED_CONTROLS = {"\t", "\n"}  # in multi-line text
 _EARLIEST_BIRTH = datetime.date(1850, 1, 1)
+_E164_MAX_CHARS = 16  # a plus sign and fifteen digits
 
 
 class StrictSerializer(serializers.Serializer[Any]):
@@ -97,13 +99,25 @@ class IntegerField(serializers.IntegerField):
         return int(data)
 
 
+class ListField(serializers.ListField):
+    """A list of at most `max_length` entries, counted before any of them is looked at."""
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        if isinstance(data, list) and self.max_length is not None and len(data) > self.max_length:
+            self.fail("max_length", max_length=self.max_length)
+        entries: list[Any] = super().to_internal_value(data)
+        return entries
+
+
 class UUIDField(serializers.UUIDField):
     """A UUID in its canonical form."""
 
+    default_error_messages = {"invalid": "Send a UUID in its canonical form."}
+
     def to_internal_value(self, data: Any) -> uuid.UUID:
-        if not isinstance(data, str) or len(data) != 36:
-            self.fail("invalid", value="")
-        value: uuid.UUID = super().to_internal_value(data)
+        value = as_uuid(data) if isinstance(data, str) else None
+        if value is None:
+            self.fail("invalid")
         return value
 
 
@@ -162,9 +176,11 @@ class PhoneNumberField(serializers.CharField):
             number = phonenumbers.parse(data if isinstance(data, str) else "")
         except phonenumbers.NumberParseException:
             self.fail("invalid")
-        if not phonenumbers.is_possible_number(number):
+        text = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        # What the library holds possible may have more than the fifteen digits of E.164.
+        if not phonenumbers.is_possible_number(number) or len(text) > _E164_MAX_CHARS:
             self.fail("invalid")
-        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        return text
 
 
 class BirthDateField(serializers.DateField):

@@ -18,6 +18,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views import View
 
+from api import problems
 from api.platform import broker, state
 
 _DEADLINE_SECONDS = 1.0
@@ -101,14 +102,21 @@ def checks() -> list[Check]:
     return found
 
 
-class HealthView(View):
+class _Probe(View):
+    http_method_names = ["get", "head"]
+
+    def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return problems.method_not_allowed(request, ("GET", "HEAD"))
+
+
+class HealthView(_Probe):
     """The state of every store; names and latencies only for operators."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
         findings = {check: check.find() for check in checks()}
         is_up = all(finding.is_up for check, finding in findings.items() if check.is_needed)
         body: dict[str, Any] = {"status": "ok" if is_up else "unavailable"}
-        if _may_see_details(request):
+        if _may_see_details(request, is_database_up=findings[DATABASE].is_up):
             body["version"] = settings.VERSION
             body["checks"] = {
                 check.name: {"status": "ok" if finding.is_up else "down", "latency_ms": finding.latency_ms}
@@ -117,7 +125,7 @@ class HealthView(View):
         return _answer(body, is_up)
 
 
-class ReadyView(View):
+class ReadyView(_Probe):
     """Whether this process should get requests: its database answers, with the schema that this code knows."""
 
     _is_migrated = False
@@ -131,12 +139,16 @@ class ReadyView(View):
 
 def _answer(body: dict[str, Any], is_up: bool) -> HttpResponse:
     if is_up:
-        return JsonResponse(body)
-    return JsonResponse(body, status=HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": "2"})
+        return JsonResponse(body, headers={"Cache-Control": "no-store"})
+    headers = {"Cache-Control": "no-store", "Retry-After": "2"}
+    response = JsonResponse(body, status=HTTPStatus.SERVICE_UNAVAILABLE, headers=headers)
+    response._has_been_logged = True  # type: ignore[attr-defined]  # Django's own line for each 5xx: probes are many
+    return response
 
 
-def _may_see_details(request: HttpRequest) -> bool:
-    user = getattr(request, "user", None)
+def _may_see_details(request: HttpRequest, *, is_database_up: bool) -> bool:
+    # A session is a row: without the database there is nobody to ask, and a probe does not wait for it.
+    user = getattr(request, "user", None) if is_database_up else None
     if user is not None and user.is_authenticated and user.is_staff:
         return True
     given = request.headers.get("Authorization", "").removeprefix("Bearer ")

@@ -6,6 +6,7 @@ answers with a `Page`; `envelope` is the body. Anything that the rules do not kn
 
 import hashlib
 import hmac
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -113,7 +114,8 @@ def boolean(value: str) -> bool:
 
 
 def _clean(name: str, value: str) -> str:
-    if not value.isprintable() or len(value) > 2000 or (name == "q" and len(value) > SEARCH_MAX_CHARS):
+    has_controls = any(unicodedata.category(character) == "Cc" for character in value)
+    if has_controls or len(value) > 2000 or (name == "q" and len(value) > SEARCH_MAX_CHARS):
         raise InvalidInput.of(name, "invalid", "Too long, or with characters that are not taken.")
     return value
 
@@ -128,7 +130,8 @@ def _converted(name: str, convert: Callable[[str], Any], value: str) -> Any:
 def _limit(value: str | None) -> int:
     if value is None:
         return settings.PAGE_LIMIT_DEFAULT
-    if not value.isdigit() or len(value) > 4 or not 1 <= int(value) <= settings.PAGE_LIMIT_MAXIMUM:
+    is_number = value.isascii() and value.isdigit() and len(value) <= 4
+    if not is_number or not 1 <= int(value) <= settings.PAGE_LIMIT_MAXIMUM:
         raise InvalidInput.of("limit", "invalid", f"From 1 to {settings.PAGE_LIMIT_MAXIMUM}.")
     return int(value)
 

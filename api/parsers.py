@@ -1,7 +1,6 @@
 """JSON, taken strictly: one reading only, bounded, nothing that a later step could trip over."""
 
 import json
-import math
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import IO, Any
@@ -11,6 +10,8 @@ from rest_framework.parsers import BaseParser
 
 from api.exceptions import ApiError
 from api.requests import ApiRequest
+
+_NUMBER_LIMIT = 2.0**63
 
 
 class MalformedBody(ApiError):
@@ -68,15 +69,16 @@ def _refuse_constant(name: str) -> Any:
 
 
 def _finite(digits: str) -> float:
+    """A number that is still one of 64 bits where a store writes it out without its exponent (PostgreSQL's jsonb)."""
     number = float(digits)
-    if not math.isfinite(number):
+    if not abs(number) < _NUMBER_LIMIT:
         raise _Refused("A number is too large.")
     return number
 
 
 def _require_bounded(value: Any, depth: int) -> None:
     """Raises _Refused for nesting beyond `depth`, UnicodeError for a lone surrogate."""
-    if depth < 0:
+    if isinstance(value, dict | list) and depth == 0:
         raise _Refused("Nested too deeply.")
     if isinstance(value, str):
         value.encode()

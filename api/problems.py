@@ -1,5 +1,7 @@
 """Problem documents (RFC 9457): every refusal of the API leaves through here, and so does the unexpected."""
 
+import sys
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
@@ -7,7 +9,7 @@ import structlog
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.shortcuts import render
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
@@ -20,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 _AUTHENTICATE = 'Bearer realm="handset"'
+# In place of DRF's own, which repeat what was sent.
+_MESSAGES = {"invalid_choice": "Not one of the values that are taken here."}
 
 
 class BadRequest(ApiError):
@@ -110,7 +114,7 @@ def problem_of(error: Exception) -> ApiError | None:
             return UnsupportedMediaType()
         case RequestDataTooBig():
             return PayloadTooLarge()
-        case drf.ParseError() | SuspiciousOperation():
+        case drf.ParseError() | SuspiciousOperation() | UnreadablePostError():
             return BadRequest()
         case OperationalError() | InterfaceError():
             log.exception("database.unavailable")
@@ -120,19 +124,25 @@ def problem_of(error: Exception) -> ApiError | None:
 
 def _flattened(details: Any, path: str) -> list[dict[str, str]]:
     """DRF's nested error details as [{"field": "emails.0.value", "code", "message"}]."""
-    if isinstance(details, dict) and set(details) == {"message", "code"}:
-        return [{"field": path, "code": str(details["code"]), "message": str(details["message"])}]
+    if _is_leaf(details):
+        code, message = str(details["code"]), str(details["message"])
+        return [{"field": path, "code": code, "message": _MESSAGES.get(code, message)}]
     if isinstance(details, dict):
         members = [(str(key), member) for key, member in details.items()]
     else:
         # A list of errors of one field, or one entry per item of a list field; DRF uses both.
-        is_per_item = any(isinstance(member, dict) and set(member) != {"message", "code"} for member in details)
+        is_per_item = any(isinstance(member, dict) and not _is_leaf(member) for member in details)
         members = [(str(index) if is_per_item else "", member) for index, member in enumerate(details)]
     found: list[dict[str, str]] = []
     for key, member in members:
         step = "" if key == "non_field_errors" else key
         found += _flattened(member, ".".join(part for part in (path, step) if part))
     return found
+
+
+def _is_leaf(details: Any) -> bool:
+    """Whether this is one error, rather than a map of members, which may be called `message` and `code` as well."""
+    return isinstance(details, dict) and set(details) == {"message", "code"} and isinstance(details["code"], str)
 
 
 def is_for_machines(request: HttpRequest) -> bool:
@@ -142,7 +152,7 @@ def is_for_machines(request: HttpRequest) -> bool:
 
 def respond(request: HttpRequest, problem: ApiError) -> HttpResponse:
     """A refusal outside DRF: a problem document, or a page for people."""
-    headers = _headers(problem)
+    headers = {"Cache-Control": "private, no-cache", **_headers(problem)}
     if is_for_machines(request):
         body = to_json(document(problem, request))
         return HttpResponse(body, MEDIA_TYPE, int(problem.status), headers=headers)
@@ -163,7 +173,15 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return respond(request, InternalError())
+    """Called while the exception is being handled: a store that does not answer is no fault of the page's."""
+    error = sys.exception()
+    unavailable = problem_of(error) if isinstance(error, OperationalError | InterfaceError) else None
+    return respond(request, unavailable or InternalError())
+
+
+def method_not_allowed(request: HttpRequest, allowed: Iterable[str]) -> HttpResponse:
+    """For views outside DRF, whose own answer has no body."""
+    return respond(request, MethodNotAllowed(headers={"Allow": ", ".join(allowed)}))
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -51,7 +51,7 @@ def content_limits(request: ApiRequest, *, is_list: bool) -> list[Limit]:
 
 def account_limit(email: object) -> Limit:
     """The limit of guesses against one account, known or not, under a keyed digest of the address."""
-    normalised = identity_of(str(email))[:254].encode()
+    normalised = identity_of(str(email)[:254]).encode()
     digest = hmac.digest(purpose_key("throttle"), normalised, "sha256").hex()[:32]
     return limit("auth_account", digest, rate_of="auth_token")
 

@@ -26,6 +26,11 @@ Handler = Callable[[HttpRequest], HttpResponse]
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
+def _request_id(request: HttpRequest) -> str:
+    given: str = request.META.get("HTTP_X_REQUEST_ID", "")
+    return given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+
+
 class LivenessMiddleware:
     """Answers `/health/live/` before anything can fail: no store, no host check, no log line."""
 
@@ -34,7 +39,7 @@ class LivenessMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.path_info in ("/health/live/", "/health/live"):
-            return JsonResponse({"status": "ok"})
+            return JsonResponse({"status": "ok"}, headers={"X-Request-ID": _request_id(request)})
         return self.get_response(request)
 
 
@@ -45,8 +50,7 @@ class RequestLogMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.META.get("HTTP_X_REQUEST_ID", "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+        request_id = _request_id(request)
         request.request_id = request_id  # type: ignore[attr-defined]  # read by the edge, typed there
         started = time.perf_counter()
         with structlog.contextvars.bound_contextvars(request_id=request_id):
@@ -72,13 +76,17 @@ class RequestLogMiddleware:
 
 
 class HostMiddleware:
-    """Refuses a Host header that is not ours, as a problem document, before anything believes it."""
+    """Refuses a Host header that is not ours, as a problem document, before anything believes it.
+
+    Probes call by address and get an answer that names nothing.
+    """
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not is_our_host(request.META.get("HTTP_HOST") or request.META.get("SERVER_NAME", "")):
+        is_probe = request.path_info.startswith("/health/")
+        if not is_probe and not is_our_host(request.META.get("HTTP_HOST") or request.META.get("SERVER_NAME", "")):
             return problems.respond(request, problems.BadRequest("This server does not answer to that name."))
         return self.get_response(request)
 
@@ -144,7 +152,10 @@ class _PagesOnly:
 
 
 class PageSessionMiddleware(_PagesOnly, SessionMiddleware):
-    pass
+    """Leaves a session alone that no view has looked at: a made-up cookie costs no query, and is given no row."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        return super().process_response(request, response) if request.session.accessed else response
 
 
 class PageCsrfMiddleware(_PagesOnly, CsrfViewMiddleware):

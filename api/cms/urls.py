@@ -1,4 +1,22 @@
-"""The table of contents of the CMS."""
+"""The table of contents of the CMS. Everything but the sign-in page stands behind the door of `access.staff_required`."""
+
+from django.urls import path
+
+from api.cms.views import auth, dashboard, devices, orgs, users
 
 app_name = "cms"
-urlpatterns: list[object] = []
+
+urlpatterns = [
+    path("", dashboard.DashboardView.as_view(), name="dashboard"),
+    path("login/", auth.SignInView.as_view(), name="login"),
+    path("logout/", auth.SignOutView.as_view(), name="logout"),
+    path("users/", users.PeopleView.as_view(), name="users"),
+    path("users/<uuid:user_id>/", users.PersonView.as_view(), name="user"),
+    path("users/<uuid:user_id>/deactivate/", users.DeactivateView.as_view(), name="user-deactivate"),
+    path("users/<uuid:user_id>/reactivate/", users.ReactivateView.as_view(), name="user-reactivate"),
+    path("devices/", devices.DevicesView.as_view(), name="devices"),
+    path("devices/<uuid:device_id>/", devices.DeviceView.as_view(), name="device"),
+    path("devices/<uuid:device_id>/revoke/", devices.RevokeView.as_view(), name="device-revoke"),
+    path("orgs/", orgs.OrganizationsView.as_view(), name="orgs"),
+    path("orgs/<uuid:organization_id>/", orgs.OrganizationView.as_view(), name="org"),
+]

@@ -66,7 +66,7 @@ def _person(email: str, password: str, *, is_staff: bool = False, **profile: str
         return
     person = users.create_person(callers.command("demo"), email=email, password=password, profile=profile)
     if is_staff:
-        User.objects.filter(id=person.id).update(is_staff=True, is_superuser=True)
+        users.promote_to_superuser(callers.command("demo"), user_id=person.id)
         return
     caller = Caller(
         kind=ActorKind.COMMAND,

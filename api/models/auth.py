@@ -76,6 +76,7 @@ class Session(TimeStamped):
         indexes = (
             models.Index(fields=["user", "ended_at", "created_at"], name="session_of_user"),
             models.Index(fields=["ended_at"], name="session_ended"),
+            models.Index(fields=["superseded_at", "ended_at"], name="session_superseded"),
         )
 
 

@@ -64,6 +64,8 @@ def admit(counted: Sequence[Limit], claims: Claims | None = None) -> Admission:
 
     The caller looks at `decision.denied` and `session`. Raises TemporarilyUnavailable (closed limits, no store).
     """
+    if not counted and claims is None:
+        return Admission(NOTHING_COUNTED, SessionState.LIVE, {})
     if not state.is_configured():
         return _from_rows(limits.spend_in_database(counted), claims)
     try:

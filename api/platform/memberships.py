@@ -1,12 +1,13 @@
 """The cached memberships of a person: one key in Redis, read by the gate together with everything else.
 
 A change announces itself before it commits and clears up after: from the announcement on nobody fills the cache, and
-a reader that started earlier is refused by the version that the announcement moved. So a stale answer is never kept,
-and a process that dies between commit and clearing up leaves a mark that runs out by itself.
+a reader that started earlier is refused by the version that the announcement moved. The mark counts the changes that
+are under way: the first of two that clears up does not let the cache be filled before the second. So a stale answer is
+never kept, and a process that dies between commit and clearing up leaves a mark that runs out by itself.
 """
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import orjson
 from django.db import transaction
@@ -19,7 +20,7 @@ from api.platform.callers import Member
 _CACHE_SECONDS = 3600
 _ANNOUNCEMENT_SECONDS = 60  # longer than any transaction may take
 _VERSION_SECONDS = 86_400
-_CHANGING = b"!"
+_MARK = b"!"  # begins an entry that says how many changes are under way
 
 Memberships = Mapping[uuid.UUID, Member]
 
@@ -27,6 +28,26 @@ Memberships = Mapping[uuid.UUID, Member]
 _FILL = """
 if (redis.call('GET', KEYS[2]) or '') == ARGV[1] and not redis.call('GET', KEYS[1]) then
   redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+end
+"""
+
+# KEYS: entry, version. ARGV: seconds of the mark, seconds of the version.
+_ANNOUNCE = """
+redis.call('INCR', KEYS[2])
+redis.call('EXPIRE', KEYS[2], ARGV[2])
+local under_way = tonumber(string.match(redis.call('GET', KEYS[1]) or '', '^!(%d+)$') or 0)
+redis.call('SET', KEYS[1], '!' .. string.format('%d', under_way + 1), 'EX', ARGV[1])
+"""
+
+# KEYS: entry, version. ARGV: seconds of the version. It moves once more, lest a mark that ran out has let a reader in.
+_CLEAR = """
+redis.call('INCR', KEYS[2])
+redis.call('EXPIRE', KEYS[2], ARGV[1])
+local under_way = tonumber(string.match(redis.call('GET', KEYS[1]) or '', '^!(%d+)$') or 0)
+if under_way > 1 then
+  redis.call('SET', KEYS[1], '!' .. string.format('%d', under_way - 1), 'KEEPTTL')
+else
+  redis.call('DEL', KEYS[1])
 end
 """
 
@@ -47,7 +68,7 @@ def of_person(user_id: uuid.UUID) -> Memberships:
 
 def from_cache(user_id: uuid.UUID, entry: bytes | None, version: bytes | None) -> Memberships:
     """The memberships that a cache entry holds; read from the rows, and kept if still allowed, when it holds none."""
-    if entry is not None and entry != _CHANGING:
+    if entry is not None and not entry.startswith(_MARK):
         return {uuid.UUID(hex=key): Member(slug, role) for key, slug, role in orjson.loads(entry)}
     found = of_person(user_id)
     if entry is None:
@@ -71,18 +92,16 @@ def changing(user_ids: Iterable[uuid.UUID]) -> None:
     if not ids or not state.is_configured():
         return
     try:
-        with state.guarded() as redis:
-            pipeline = redis.pipeline(transaction=False)
-            for user_id in ids:
-                pipeline.incr(version_key(user_id))
-                pipeline.expire(version_key(user_id), _VERSION_SECONDS)
-                pipeline.set(entry_key(user_id), _CHANGING, ex=_ANNOUNCEMENT_SECONDS)
-            pipeline.execute()
+        _for_each(ids, _ANNOUNCE, _ANNOUNCEMENT_SECONDS, _VERSION_SECONDS)
     except state.StateUnavailable as error:
         raise TemporarilyUnavailable from error
-    transaction.on_commit(lambda: _clear(ids), robust=True)
+    transaction.on_commit(lambda: _for_each(ids, _CLEAR, _VERSION_SECONDS), robust=True)
 
 
-def _clear(user_ids: list[uuid.UUID]) -> None:
+def _for_each(user_ids: Sequence[uuid.UUID], source: str, *seconds: int) -> None:
+    """Runs a script for each person, in one round trip."""
     with state.guarded() as redis:
-        redis.delete(*(entry_key(user_id) for user_id in user_ids))
+        pipeline = redis.pipeline(transaction=False)
+        for user_id in user_ids:
+            state.script(source)(keys=[entry_key(user_id), version_key(user_id)], args=list(seconds), client=pipeline)
+        pipeline.execute()

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from api.models import Session
+from api.models import EndReason, Session
 from api.platform import outbox, state
 
 
@@ -65,13 +65,20 @@ _recorded: set[uuid.UUID] = set()
 
 
 def record_first_use(session_id: uuid.UUID) -> None:
-    """Notes that the session's tokens have arrived at the device: the session before it is over for good.
+    """Notes that the session's tokens have arrived at the device, and ends the session before it for good.
 
     Once a process and session; a first token goes on saying that it is one until it expires.
     """
     if session_id in _recorded:
         return
-    Session.objects.filter(id=session_id, first_used_at=None).update(first_used_at=timezone.now())
+    now = timezone.now()
+    if Session.objects.filter(id=session_id, first_used_at=None).update(first_used_at=now):
+        before = Session.objects.filter(successor_id=session_id, ended_at=None)
+        before.update(ended_at=now, end_reason=EndReason.REPLACED, updated_at=now)
+    transaction.on_commit(lambda: _remember_recorded(session_id))
+
+
+def _remember_recorded(session_id: uuid.UUID) -> None:
     if len(_recorded) >= _RECORDED_MAX:
         _recorded.clear()
     _recorded.add(session_id)

@@ -106,6 +106,7 @@ _CONTENT_DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/]{43}=):")
 _PATH = re.compile(r"/[A-Za-z0-9._~/-]*")
 _PATH_TRICK = re.compile(r"//|/\.\.?(?:/|$)")
 _QUERY = re.compile(r"\?[\x21-\x7e]*")
+_HEADER = re.compile(r"[\t\x20-\x7e]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,13 +160,18 @@ def parse(signature_input: str, signature: str, content_digest: str, *, tag: Tag
 
 
 def require_canonical(target: Target, tag: Tag) -> None:
-    """Refuses an address with more than one spelling. Raises SignatureTargetNotCanonical."""
+    """Refuses an address with more than one spelling, and headers that the base cannot spell.
+
+    Raises SignatureTargetNotCanonical, SignatureMalformed.
+    """
     if (
         _PATH.fullmatch(target.path) is None
         or _PATH_TRICK.search(target.path)
         or _QUERY.fullmatch(target.query) is None
     ):
         raise SignatureTargetNotCanonical(tag)
+    if _HEADER.fullmatch(target.content_type) is None or _HEADER.fullmatch(target.authorization) is None:
+        raise SignatureMalformed(tag)
 
 
 def require_fresh(signature: Signature, now: float, *, past_seconds: int, future_seconds: int) -> None:
@@ -175,7 +181,7 @@ def require_fresh(signature: Signature, now: float, *, past_seconds: int, future
 
 
 def signature_base(params: str, content_digest: str, target: Target) -> bytes:
-    """The bytes that are signed (RFC 9421 §2.5). Header values must be ASCII; anything else becomes `?` and fails."""
+    """The bytes that are signed (RFC 9421 §2.5). What `require_canonical` refuses may become `?` here."""
     lines = [
         f'"@method": {target.method}',
         f'"@authority": {target.authority}',

@@ -39,6 +39,9 @@ ADMIN_PATH = env.path_prefix("ADMIN_PATH", "django-admin/")
 CMS_PATH = env.path_prefix("CMS_PATH", "cms/")
 
 INSTALLED_APPS = [
+    # Ours first: their commands and templates win over those of the same name.
+    "core",
+    "api",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -50,8 +53,6 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "core",
-    "api",
 ]
 
 MIDDLEWARE = [

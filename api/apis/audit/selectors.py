@@ -1,6 +1,7 @@
 """Reading the audit trail, for staff: nothing here is narrowed to a caller, and only the CMS may ask."""
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -11,15 +12,19 @@ _COLUMNS = ("id", "at", "action", "outcome", "channel", "actor_kind", "actor_id"
 _SIGN_IN_FAILURES = ("auth.sign_in_failed", "staff.sign_in_failed")
 
 
-def latest_entries_for_staff(*, target_kind: str, target_id: uuid.UUID, limit: int) -> list[dict[str, Any]]:
-    """The last entries about a thing, and those of what it did itself, newest first.
+def latest_entries_for_staff(
+    *, target_kind: str, target_id: uuid.UUID, session_ids: Iterable[uuid.UUID] = (), limit: int
+) -> list[dict[str, Any]]:
+    """The last entries about a thing and about the few sessions that are named, and of what it did itself, newest first.
 
     `changes` becomes a list of (field, before, after); `actor_name` is the username of an actor who is a person.
     """
     about = AuditEntry.objects.filter(target_kind=target_kind, target_id=str(target_id))
+    sessions = AuditEntry.objects.filter(target_kind="session", target_id__in=[str(key) for key in session_ids])
     by = AuditEntry.objects.filter(actor_id=str(target_id))
-    # One after the other: each reads `limit` rows of its own index, which OR would not.
-    found = {row["id"]: row for rows in (about, by) for row in rows.order_by("-id").values(*_COLUMNS)[:limit]}
+    # One after the other: each is a range of an index, which OR would not be.
+    parts = (rows.order_by("-id").values(*_COLUMNS)[:limit] for rows in (about, sessions, by))
+    found = {row["id"]: row for part in parts for row in part}
     latest = [found[key] for key in sorted(found, reverse=True)[:limit]]
     names = _usernames({row["actor_id"] for row in latest})
     for row in latest:

@@ -16,12 +16,12 @@ class TokenRequestSerializer(fields.StrictSerializer):
     """Which device asks (the one that signed), and what may have changed about it since."""
 
     device_id = fields.UUIDField()
-    app_version = fields.TextField(max_length=32, required=False)
+    app_version = fields.TextField(max_length=32, required=False, allow_blank=True)
     build = fields.IntegerField(min_value=0, max_value=2_147_483_647, required=False)
-    os_version = fields.TextField(max_length=50, required=False)
-    locale = fields.LanguageField(required=False)
-    timezone = fields.TimeZoneField(required=False, source="time_zone")
-    name = fields.TextField(max_length=100, required=False)
+    os_version = fields.TextField(max_length=50, required=False, allow_blank=True)
+    locale = fields.LanguageField(required=False, allow_blank=True)
+    timezone = fields.TimeZoneField(required=False, allow_blank=True, source="time_zone")
+    name = fields.TextField(max_length=100, required=False, allow_blank=True)
 
 
 class RefreshSerializer(fields.StrictSerializer):

@@ -12,6 +12,7 @@ def publish_revocations(session_ids: list[str]) -> None:
 
 @outbox.task("auth.sweep")
 def sweep() -> None:
-    """Forgets old counts of failures."""
-    while services.forget_old_failures():
-        pass
+    """Ends sessions that were superseded long ago, forgets those that ended long ago, and old counts of failures."""
+    for step in (services.end_superseded, services.forget_ended_sessions, services.forget_old_failures):
+        while step():
+            pass

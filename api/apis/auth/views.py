@@ -175,6 +175,9 @@ class JwksView(ApiView):
     takes_token = False
     cache_control = "public, max-age=300"
 
+    def limits(self, request: ApiRequest) -> list[Limit]:
+        return []  # a constant, which whoever verifies tokens may ask for at any time
+
     @answers(KeySetSerializer, summary="Public keys of access tokens")
     def get(self, request: ApiRequest) -> Response:
         return Response(tokens.jwks())

@@ -12,7 +12,7 @@ from django.utils import timezone
 from api.apis.orgs import selectors as orgs
 from api.exceptions import NotThere
 from api.models import Contact, ContactTerm
-from api.models.base import identity_of
+from api.models.base import IDENTITY_MAX_BYTES, identity_of
 from api.platform import search
 from api.platform.callers import Caller
 from api.platform.ids import as_uuid
@@ -73,7 +73,9 @@ def contacts_of(
     organizations = _organizations(caller, filters.get("org"))
     rows: QuerySet[Contact, Any] = Contact.objects.filter(organization_id__in=organizations, deleted_at=None)
     if "creator" in filters:
-        rows = rows.filter(creator__username_identity__in=[identity_of(name) for name in filters["creator"]])
+        names = [identity_of(name) for name in filters["creator"]]
+        names = [name for name in names if len(name.encode()) <= IDENTITY_MAX_BYTES]
+        rows = rows.filter(creator__username_identity__in=names)
     if "updated_since" in filters:
         since: datetime = min(filters["updated_since"])
         rows = rows.filter(updated_at__gte=since)
@@ -99,7 +101,7 @@ def _matching(
 ) -> "QuerySet[Contact, Any]":
     """Rows in which every term begins a word, with `rank`: the sum of the weights of the best words."""
     if not terms:
-        return rows.none()
+        return rows.none().annotate(rank=Value(0))
     rank: Any = Value(0)
     for term in terms:
         first, behind = search.prefix_range(term)
@@ -113,7 +115,8 @@ def _matching(
 def _named(caller: Caller, name: str) -> "QuerySet[Contact]":
     """The contact called `name` (slug or UUID), in the caller's organizations only."""
     key = as_uuid(name)
-    named = Contact.objects.filter(id=key) if key else Contact.objects.filter(slug=name[:100])
+    slug = name[:100] if name.isascii() and name.isprintable() else ""
+    named = Contact.objects.filter(id=key) if key else Contact.objects.filter(slug=slug)
     return named.filter(organization_id__in=list(caller.memberships))
 
 

@@ -60,6 +60,10 @@ class CustomFields(serializers.JSONField):
         return data
 
 
+def _entries(entry: fields.StrictSerializer) -> fields.ListField:
+    return fields.ListField(child=entry, required=False, allow_null=True, max_length=_ENTRIES_MAX)
+
+
 class ContactInput(fields.StrictSerializer):
     """What a client may set. `email` and `phone` set the primary entry of their lists."""
 
@@ -68,18 +72,19 @@ class ContactInput(fields.StrictSerializer):
     last_name = fields.ClearableTextField(max_length=100)
     company = fields.ClearableTextField(max_length=200)
     title = fields.ClearableTextField(max_length=200)
-    emails = serializers.ListField(child=EmailEntrySerializer(), required=False, max_length=_ENTRIES_MAX)
-    phone_numbers = serializers.ListField(child=PhoneEntrySerializer(), required=False, max_length=_ENTRIES_MAX)
-    email = fields.EmailField(required=False, write_only=True)
-    phone = fields.PhoneNumberField(required=False, write_only=True)
-    addresses = serializers.ListField(child=AddressSerializer(), required=False, max_length=_ENTRIES_MAX)
+    emails = _entries(EmailEntrySerializer())
+    phone_numbers = _entries(PhoneEntrySerializer())
+    email = fields.EmailField(required=False, allow_null=True, write_only=True)
+    phone = fields.PhoneNumberField(required=False, allow_null=True, write_only=True)
+    addresses = _entries(AddressSerializer())
     birth_date = fields.BirthDateField(required=False, allow_null=True)
     location = fields.ClearableTextField(max_length=200)
     website = fields.ClearableTextField(max_length=500)
     notes = fields.ClearableTextField(max_length=10_000, is_multiline=True)
-    custom_fields = CustomFields(required=False)
+    custom_fields = CustomFields(required=False, allow_null=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        attrs |= {name: services.BLANK[name] for name in attrs if attrs[name] is None and name in services.BLANK}
         for short, entries in (("email", "emails"), ("phone", "phone_numbers")):
             if entries in attrs:
                 attrs[entries] = _with_one_primary(attrs[entries], entries)
@@ -93,9 +98,9 @@ class ContactInput(fields.StrictSerializer):
         return {name: value for name, value in self.validated_data.items() if name in services.BLANK}
 
     def primaries(self) -> dict[str, str]:
-        """The short forms: the list that each belongs to, and the value of its primary entry."""
-        given = {"emails": self.validated_data.get("email"), "phone_numbers": self.validated_data.get("phone")}
-        return {entries: value for entries, value in given.items() if value is not None}
+        """The short forms: the list that each belongs to, and the value of its primary entry, empty to clear it."""
+        lists = {"email": "emails", "phone": "phone_numbers"}
+        return {lists[short]: self.validated_data[short] or "" for short in lists if short in self.validated_data}
 
 
 def _with_one_primary(entries: list[dict[str, Any]], field: str) -> list[dict[str, Any]]:

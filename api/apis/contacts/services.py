@@ -214,9 +214,13 @@ def _told(field: str, value: Any) -> Any:
 
 
 def _set_primaries(contact: Contact, primaries: Mapping[str, str]) -> None:
+    """Makes each value the primary entry of its list, under the label it had there; the empty text removes that."""
     for field, value in primaries.items():
-        others = [entry for entry in getattr(contact, field) if not entry["is_primary"] and entry["value"] != value]
-        setattr(contact, field, [{"label": "", "value": value, "is_primary": True}, *others])
+        entries = getattr(contact, field)
+        label = next((entry["label"] for entry in entries if entry["value"] == value), "")
+        primary = [{"label": label, "value": value, "is_primary": True}] if value else []
+        others = [entry for entry in entries if not entry["is_primary"] and entry["value"] != value]
+        setattr(contact, field, primary + others)
 
 
 def _complete_name(contact: Contact) -> None:

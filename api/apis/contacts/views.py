@@ -55,6 +55,7 @@ class ContactListView(ApiView):
         summary="Create a contact",
     )
     def post(self, request: ApiRequest) -> Response:
+        pagination.require_no_parameters(request)
         body = ContactCreateSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         contact_id, is_new = services.create_contact(
@@ -80,6 +81,7 @@ class ContactView(ApiView):
 
     @answers(ContactSerializer, takes=ContactReplaceSerializer, summary="Replace a contact")
     def put(self, request: ApiRequest, slug: str) -> Response:
+        pagination.require_no_parameters(request)
         body = ContactReplaceSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         contact_id = services.replace_contact(
@@ -89,6 +91,7 @@ class ContactView(ApiView):
 
     @answers(ContactSerializer, takes=ContactUpdateSerializer, summary="Change a contact")
     def patch(self, request: ApiRequest, slug: str) -> Response:
+        pagination.require_no_parameters(request)
         body = ContactUpdateSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         contact_id = services.update_contact(
@@ -98,6 +101,7 @@ class ContactView(ApiView):
 
     @answers(None, statuses=(HTTPStatus.NO_CONTENT,), summary="Delete a contact")
     def delete(self, request: ApiRequest, slug: str) -> Response:
+        pagination.require_no_parameters(request)
         services.delete_contact(request.caller, name=slug)
         return Response(status=HTTPStatus.NO_CONTENT)
 
@@ -109,5 +113,6 @@ class ContactRestoreView(ApiView):
 
     @answers(ContactSerializer, summary="Restore a deleted contact")
     def post(self, request: ApiRequest, slug: str) -> Response:
+        pagination.require_no_parameters(request)
         contact_id = services.restore_contact(request.caller, name=slug)
         return Response(represent_contact(request.caller, selectors.stored_contact(contact_id)))

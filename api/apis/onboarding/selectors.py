@@ -67,12 +67,19 @@ def devices_for_staff(
     rows = Device.objects.values(*_LIST_COLUMNS)
     if text:
         key = as_uuid(text.lower().removeprefix("dev:")[:36])
-        return Page(list(rows.filter(Q(id=key) | Q(install_id=key))) if key else [], None, None, None)
+        found = rows.filter(Q(id=key) | Q(install_id=key)) if key else []
+        return Page([_named(row) for row in found], None, None, None)
     if platform:
         rows = rows.filter(platform=platform)
     if status:
         rows = rows.filter(_STATUSES[status])
-    return page_of(rows, order=[Order("created_at", True), Order("id", True)], cursor=cursor, limit=limit)
+    page = page_of(rows, order=[Order("created_at", True), Order("id", True)], cursor=cursor, limit=limit)
+    return page._replace(rows=[_named(row) for row in page.rows])
+
+
+def _named(row: dict[str, Any]) -> dict[str, Any]:
+    """A row with the platform's name in place of its code."""
+    return {**row, "platform": Platform(row["platform"]).label}
 
 
 def device_for_staff(device_id: uuid.UUID) -> dict[str, Any]:
@@ -80,7 +87,7 @@ def device_for_staff(device_id: uuid.UUID) -> dict[str, Any]:
     row = Device.objects.filter(id=device_id).values(*_COLUMNS).first()
     if row is None:
         raise NotThere
-    return row
+    return _named(row)
 
 
 def number_of_devices_for_staff(*, most: int) -> int:

@@ -95,7 +95,7 @@ class RotateView(DeviceSignedView):
 
     @answers(DeviceKeySerializer, takes=RotationSerializer, summary="Take the next key")
     def post(self, request: ApiRequest) -> Response:
-        body = RotationSerializer(data=request.data or {})
+        body = RotationSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         assert request.signing_device is not None
         key = services.rotate_key(

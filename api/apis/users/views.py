@@ -21,6 +21,7 @@ class MeView(ApiView):
 
     @answers(ProfileSerializer, takes=ProfileUpdateSerializer, summary="Change your profile")
     def patch(self, request: ApiRequest) -> Response:
+        pagination.require_no_parameters(request)
         body = ProfileUpdateSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         services.update_profile(request.caller, changes=body.validated_data)

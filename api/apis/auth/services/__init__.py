@@ -18,6 +18,8 @@ from api.apis.auth.services.sessions import (
     TokenGrant,
     device_tokens,
     end_sessions,
+    end_superseded,
+    forget_ended_sessions,
     refresh,
     require_valid_token,
 )
@@ -33,6 +35,8 @@ __all__ = [
     "deactivate_person",
     "device_tokens",
     "end_sessions",
+    "end_superseded",
+    "forget_ended_sessions",
     "forget_old_failures",
     "reactivate_person",
     "refresh",

@@ -9,7 +9,14 @@ from django.conf import settings
 from django.utils import timezone
 
 from api.apis.auth.services import failures
-from api.apis.auth.services.sessions import TokenGrant, end_sessions, locked_device, open_session, repeatable_successor
+from api.apis.auth.services.sessions import (
+    TokenGrant,
+    end_sessions,
+    grant_of,
+    locked_device,
+    open_session,
+    repeatable_successor,
+)
 from api.apis.users import services as users
 from api.exceptions import ApiError, NotThere
 from api.models import EndReason, Outcome, Session, User
@@ -55,14 +62,18 @@ def register(caller: Caller, *, email: str, password: str, profile: dict[str, An
         return repeated
     if caller.user_id is not None:
         raise AlreadySignedIn
-    person = users.prepared_person(email=email, password=password, profile=profile)
-    grant = _register(caller, person, profile.get("username"), digest)
-    if grant is not None:
-        return grant
-    # Another attempt of the same call was quicker; what it did is answered once more.
+    refusal: ApiError = TokenRevoked()
+    try:
+        person = users.prepared_person(email=email, password=password, profile=profile)
+        grant = _register(caller, person, profile.get("username"), digest)
+        if grant is not None:
+            return grant
+    except users.EmailTaken as error:
+        refusal = error
+    # Perhaps another attempt of the same call was quicker; then what it did is answered once more.
     repeated = _repeated(caller, "auth.register", digest, password)
     if repeated is None:
-        raise TokenRevoked
+        raise refusal
     return repeated
 
 
@@ -78,7 +89,7 @@ def _register(caller: Caller, person: User, username: str | None, digest: bytes)
         caller, device=device, user=person, opened_by="auth.register", amr=["pwd"], opening_digest=digest
     )
     _note_sign_in(caller, session, person)
-    return TokenGrant(session, device.rekey_requested_at is not None)
+    return grant_of(session)
 
 
 def sign_in(caller: Caller, *, email: str, password: str) -> TokenGrant:
@@ -110,12 +121,12 @@ def _signed_in(caller: Caller, person_id: uuid.UUID, digest: bytes) -> TokenGran
         after = repeatable_successor(caller.session_id, opened_by="token.pair", opening_digest=digest)
         if after is None:
             raise TokenRevoked
-        return TokenGrant(after, device.rekey_requested_at is not None)
+        return grant_of(after)
     session = open_session(
         caller, device=device, user=person, opened_by="token.pair", amr=["pwd"], opening_digest=digest
     )
     _note_sign_in(caller, session, person)
-    return TokenGrant(session, device.rekey_requested_at is not None)
+    return grant_of(session)
 
 
 def _repeated(
@@ -127,7 +138,7 @@ def _repeated(
         return None
     if person is None and not password_matches(after.user, password):
         return None
-    return TokenGrant(after, after.device.rekey_requested_at is not None)
+    return grant_of(after)
 
 
 def _is_present(caller: Caller) -> bool:

@@ -13,12 +13,15 @@ from django.db.models import F
 from django.utils import timezone
 
 from api.models import Device, EndReason, Outcome, Session, User
-from api.platform import audit, revocation, tokens
+from api.platform import audit, keys, revocation, tokens
 from api.platform.callers import Caller
 from api.platform.device_keys import DeviceRevoked
 from api.platform.revocation import SessionState
 from api.platform.tokens import TokenInvalid, TokenRefused, TokenRevoked
 from api.platform.transactions import transactional
+
+
+ENDED_SESSION_DAYS = 30  # how long people see which sessions ended, when and why
 
 
 class SessionExpired(TokenRefused):
@@ -54,7 +57,17 @@ def device_tokens(caller: Caller, *, device_id: uuid.UUID, details: dict[str, An
     if session is None:
         session = open_session(caller, device=device, user=None, opened_by="auth.get-token")
     _note_call(device, caller, details)
-    return TokenGrant(session, device.rekey_requested_at is not None)
+    return grant_of(session)
+
+
+def grant_of(session: Session) -> TokenGrant:
+    """The session's tokens. Its device is asked for a new key after a theft, and when its master key is no longer the
+    current one.
+    """
+    device = session.device
+    is_derived = device.public_key is None
+    is_outdated = is_derived and device.master_kid != keys.ring(settings.DEVICE_MASTER_KEYS).current
+    return TokenGrant(session, device.rekey_requested_at is not None or is_outdated)
 
 
 def locked_device(device_id: uuid.UUID) -> Device:
@@ -71,9 +84,10 @@ def _note_call(device: Device, caller: Caller, details: dict[str, Any]) -> None:
         "last_seen_at": now,
         "last_address": caller.address,
         "activated_at": device.activated_at or now,
-        "updated_at": now,
     }
-    Device.objects.filter(id=device.id).update(**changes)
+    for name, value in changes.items():
+        setattr(device, name, value)
+    device.save(update_fields=list(changes))
 
 
 def live_session(device: Device) -> Session | None:
@@ -168,7 +182,7 @@ def refresh(caller: Caller, *, device: Device, refresh_token: str, attempt: byte
     session, is_reuse = _moved(caller, device, session_id, counter, attempt_digest)
     if is_reuse:
         raise RefreshReuseDetected
-    return TokenGrant(session, session.device.rekey_requested_at is not None)
+    return grant_of(session)
 
 
 @transactional
@@ -191,9 +205,10 @@ def _moved(
         refresh_counter=F("refresh_counter") + 1,
         attempt_digest=attempt_digest,
         refreshed_at=now,
-        first_used_at=session.first_used_at or now,
         updated_at=now,
     )
+    if moved and session.first_used_at is None:
+        revocation.record_first_use(session_id)
     session = Session.objects.select_related("user", "device").get(id=session_id)
     if session.ended_at is not None or session.superseded_at is not None:
         raise TokenRevoked
@@ -261,6 +276,23 @@ def _end(session_ids: list[uuid.UUID], reason: EndReason, by: uuid.UUID | None) 
         live_device=None, ended_at=now, end_reason=reason, ended_by=by, updated_at=now
     )
     revocation.announce(session_ids)
+
+
+def end_superseded(*, most: int = 1000) -> int:
+    """Ends up to `most` sessions whose successor nobody used in the time for asking again; returns how many."""
+    before = timezone.now() - timedelta(seconds=settings.SESSION_OVERLAP_SECONDS)
+    over = Session.objects.filter(superseded_at__lt=before, ended_at=None)
+    ids = list(over.values_list("id", flat=True)[:most])
+    now = timezone.now()
+    rows = Session.objects.filter(id__in=ids, ended_at=None)
+    return rows.update(ended_at=now, end_reason=EndReason.REPLACED, updated_at=now)
+
+
+def forget_ended_sessions(*, most: int = 1000) -> int:
+    """Deletes up to `most` sessions that ended longer ago than people see them; returns how many."""
+    before = timezone.now() - timedelta(days=ENDED_SESSION_DAYS)
+    ids = list(Session.objects.filter(ended_at__lt=before).values_list("id", flat=True)[:most])
+    return Session.objects.filter(id__in=ids).delete()[0]
 
 
 def require_valid_token(caller: Caller, *, token: str) -> str:
