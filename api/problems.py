@@ -157,7 +157,10 @@ def respond(request: HttpRequest, problem: ApiError) -> HttpResponse:
         body = to_json(document(problem, request))
         return HttpResponse(body, MEDIA_TYPE, int(problem.status), headers=headers)
     context = {"problem": problem, "request_id": getattr(request, "request_id", "")}
-    return render(request, "errors/problem.html", context, status=int(problem.status))
+    page = render(request, "errors/problem.html", context, status=int(problem.status))
+    for name, value in headers.items():
+        page[name] = value
+    return page
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -3,13 +3,17 @@ of a window. All limits of a request are decided together: either each of them i
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from django.db import transaction
 
+from api.exceptions import TemporarilyUnavailable
 from api.models import RateLimit
+
+# How often the rows of new limits are looked for again: a sweep may take them away as soon as they are made.
+_TRIES = 5
 
 
 class Limit(NamedTuple):
@@ -92,35 +96,37 @@ def decision_of(limits: Sequence[Limit], reply: Sequence[int]) -> Decision:
 
 
 def spend_in_database(limits: Sequence[Limit]) -> Decision:
-    """The same decision from a table, for a server without Redis."""
+    """The same decision from a table, for a server without Redis. Raises TemporarilyUnavailable."""
     if not limits:
         return NOTHING_COUNTED
-    keys = [limit.key for limit in limits]
+    keys = sorted({limit.key for limit in limits})
+    for _ in range(_TRIES):
+        with transaction.atomic():
+            rows = RateLimit.objects.select_for_update().filter(key__in=keys).order_by("key")
+            arrivals = dict(rows.values_list("key", "arrival_us"))
+            if len(arrivals) == len(keys):
+                return _spent(limits, arrivals)
+        # Not in that transaction: several that meet at the same new row, and then lock it, wait for one another.
+        now = time.time_ns() // 1000
+        missing = [RateLimit(key=key, arrival_us=now) for key in keys if key not in arrivals]
+        RateLimit.objects.bulk_create(missing, ignore_conflicts=True)
+    raise TemporarilyUnavailable
+
+
+def _spent(limits: Sequence[Limit], arrivals: Mapping[str, int]) -> Decision:
+    """Decides from the rows of the limits, which are locked, and moves them if none denies."""
     now = time.time_ns() // 1000
-    with transaction.atomic():
-        arrivals = _locked_arrivals(keys, now)
-        spent = {limit.key: max(arrivals[limit.key], now) + limit.emission_us for limit in limits}
-        waits = {limit: spent[limit.key] - limit.burst_us - now for limit in limits}
-        denied = max((limit for limit in limits if waits[limit] > 0), key=waits.__getitem__, default=None)
-        if denied is None:
-            rows = [RateLimit(key=key, arrival_us=arrival) for key, arrival in spent.items()]
-            RateLimit.objects.bulk_update(rows, ["arrival_us"])
+    spent = {limit.key: max(arrivals[limit.key], now) + limit.emission_us for limit in limits}
+    waits = {limit: spent[limit.key] - limit.burst_us - now for limit in limits}
+    denied = max((limit for limit in limits if waits[limit] > 0), key=waits.__getitem__, default=None)
+    if denied is None:
+        rows = [RateLimit(key=key, arrival_us=arrival) for key, arrival in spent.items()]
+        RateLimit.objects.bulk_update(rows, ["arrival_us"])
     states = tuple(
         _state_of(limit, (spent[limit.key] if denied is None else max(arrivals[limit.key], now)) - now)
         for limit in limits
     )
     return Decision(states, denied, -(-waits[denied] // 1_000_000) if denied else 0)
-
-
-def _locked_arrivals(keys: list[str], now: int) -> dict[str, int]:
-    """The rows of `keys`, made where missing, locked in one order."""
-    rows = RateLimit.objects.select_for_update().filter(key__in=keys).order_by("key")
-    arrivals = dict(rows.values_list("key", "arrival_us"))
-    if len(arrivals) < len(keys):
-        missing = [RateLimit(key=key, arrival_us=now) for key in keys if key not in arrivals]
-        RateLimit.objects.bulk_create(missing, ignore_conflicts=True)
-        arrivals = dict(rows.values_list("key", "arrival_us"))
-    return arrivals
 
 
 def _state_of(limit: Limit, ahead_us: int) -> LimitState:

@@ -23,6 +23,12 @@ LEASE_SECONDS = 300  # longer than any task may run
 ATTEMPTS = 10
 _BACK_OFF_SECONDS = 5  # of the first retry; doubles, with jitter, to an hour
 
+
+
+class WorkersDied(Exception):
+    """Each worker that took the message up has died before it could say how that ended."""
+
+
 Task = Callable[..., None]
 _tasks: dict[str, Task] = {}
 
@@ -74,6 +80,8 @@ def execute(message: OutboxMessage) -> bool:
         request_id=message.request_id, task=message.task, message_id=str(message.id)
     ):
         try:
+            if message.attempts > ATTEMPTS:
+                raise WorkersDied
             _tasks[message.task](**message.arguments)
         except Exception as error:  # noqa: BLE001 -- whatever went wrong is recorded on the message and tried again
             _record_failure(message, error)

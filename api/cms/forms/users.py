@@ -1,0 +1,14 @@
+"""Looking for people."""
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+
+class PeopleSearchForm(forms.Form):
+    q = forms.CharField(
+        label=_("Search"),
+        required=False,
+        max_length=254,
+        help_text=_("The beginning of an e-mail address or username, or a complete id."),
+        widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off", "spellcheck": "false"}),
+    )

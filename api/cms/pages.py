@@ -1,0 +1,156 @@
+"""What pages of the CMS share: refusals as pages, the frame around the content, signed cursors, confirmed changes."""
+
+import abc
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, ClassVar, NamedTuple
+
+from django.conf import settings
+from django.contrib import messages
+from django.core import signing
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils.decorators import method_decorator
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.views import View
+
+from api import problems
+from api.cms.access import caller_of, staff_of, staff_required
+from api.cms.forms.reason import ReasonForm
+from api.exceptions import ApiError, NotThere
+from api.platform.callers import Caller
+from api.platform.keyset import Cursor, Page
+
+Text = str | Promise
+
+
+class CmsPage(View):
+    """A page: never stored by anybody, with refusals as pages that keep the request id."""
+
+    # Which entry of the navigation it belongs to.
+    section: ClassVar[str] = ""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            response = self.enter(request, *args, **kwargs)
+        except Exception as error:
+            # Refusals and absent stores become pages; what nobody expected goes on to the 500 page.
+            problem = problems.problem_of(error)
+            if problem is None:
+                raise
+            response = with_headers(problems.respond(request, problem), problem)
+        response["Cache-Control"] = "no-store"
+        return response
+
+    def enter(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return super().dispatch(request, *args, **kwargs)
+
+    def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        allowed = [name.upper() for name in self.http_method_names if hasattr(self, name)]
+        raise problems.MethodNotAllowed(headers={"Allow": ", ".join(allowed)})
+
+    def page(self, template: str, context: Mapping[str, Any], *, status: HTTPStatus = HTTPStatus.OK) -> HttpResponse:
+        """A template in the frame that all pages share."""
+        frame = {"environment": settings.ENVIRONMENT, "section": self.section, "staff": staff_of(self.request)}
+        return render(self.request, template, {**frame, **context}, status=status)
+
+
+class StaffPage(CmsPage):
+    """A page behind the door."""
+
+    @method_decorator(staff_required)
+    def enter(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return super().enter(request, *args, **kwargs)
+
+
+class Pager:
+    """The cursors of one list in its addresses, signed: those of another list, or of another filter, do not fit.
+
+    A cursor that was tampered with means the first page.
+    """
+
+    def __init__(self, request: HttpRequest, list_name: str, *filters: object) -> None:
+        self._salt = "|".join(["cms", list_name, *(str(value) for value in filters)])
+        self.cursor = self._unsigned(request.GET.get("cursor", ""))
+
+    def links(self, page: Page) -> dict[str, str | None]:
+        """The `cursor` parameters of the pages next to this one."""
+        return {"next": self._signed(page.next), "prev": self._signed(page.prev)}
+
+    def _signed(self, cursor: Cursor | None) -> str | None:
+        if cursor is None:
+            return None
+        return signing.dumps([cursor.is_backward, *(str(value) for value in cursor.values)], salt=self._salt)
+
+    def _unsigned(self, text: str) -> Cursor | None:
+        try:
+            is_backward, *values = signing.loads(text, salt=self._salt)
+        except signing.BadSignature:
+            return None
+        return Cursor(is_backward, tuple(values))
+
+
+class Subject(NamedTuple):
+    """What a change is about: its name for people, and its own page."""
+
+    name: str
+    address: str
+
+
+class ConfirmedChange(StaffPage, abc.ABC):
+    """A change to one thing: a page that names the effect and asks for the reason, and the POST that carries it out."""
+
+    heading: ClassVar[Text]  # with {name}
+    effects: ClassVar[tuple[Text, ...]]
+    button: ClassVar[Text]
+    done: ClassVar[Text]  # with {name}
+
+    @abc.abstractmethod
+    def subject(self) -> Subject:
+        """Raises NotThere."""
+
+    @abc.abstractmethod
+    def perform(self, caller: Caller) -> None:
+        """Calls the service. Its refusals are shown in the form."""
+
+    def get(self, request: HttpRequest, **ids: Any) -> HttpResponse:
+        return self._confirmation(self.subject(), ReasonForm())
+
+    def post(self, request: HttpRequest, **ids: Any) -> HttpResponse:
+        subject = self.subject()
+        form = ReasonForm(request.POST)
+        if not form.is_valid():
+            return self._confirmation(subject, form, HTTPStatus.UNPROCESSABLE_ENTITY)
+        try:
+            self.perform(caller_of(request, reason=form.cleaned_data["reason"]))
+        except NotThere:
+            raise
+        except ApiError as refusal:
+            form.add_error(None, explained(refusal))
+            return self._confirmation(subject, form, refusal.status)
+        messages.success(request, str(self.done).format(name=subject.name))
+        return HttpResponseRedirect(subject.address)
+
+    def _confirmation(self, subject: Subject, form: Form, status: HTTPStatus = HTTPStatus.OK) -> HttpResponse:
+        context = {
+            "heading": str(self.heading).format(name=subject.name),
+            "effects": self.effects,
+            "button": self.button,
+            "subject": subject,
+            "form": form,
+        }
+        return self.page("cms/confirm.html", context, status=status)
+
+
+def with_headers(response: HttpResponse, refusal: ApiError) -> HttpResponse:
+    """The answer with the headers of a refusal, such as Retry-After."""
+    for name, value in refusal.headers.items():
+        response[name] = value
+    return response
+
+
+def explained(refusal: ApiError) -> str:
+    """A refusal in one or two sentences."""
+    return " ".join(f"{_(sentence).rstrip('.')}." for sentence in (refusal.title, refusal.text) if sentence)
