@@ -1,10 +1,9 @@
 """Every address of the process: the product, the pages for staff, the documentation where it is mounted."""
 
 from django.conf import settings
-from django.contrib import admin
 from django.urls import include, path
 
-from api import health
+from api import admin, health
 from api.docs import docs_urls
 from core.landing import landing
 

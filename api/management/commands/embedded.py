@@ -48,7 +48,7 @@ class Command(BaseCommand):
             "The same for programs   var/demo.json",
             "",
             "A signed call; paste it into another terminal here:",
-            f"  {sys.executable} manage.py sign_request POST /api/v1/auth/get-token/ | sh",
+            f"  {sys.executable} manage.py sign_request POST /api/v1/auth/get-token/ --base-url {base_url} | sh",
             "",
             "Stop with Ctrl-C.",
             "",
