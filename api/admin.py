@@ -106,6 +106,11 @@ class ReadOnlyAdmin(admin.ModelAdmin[models.Model]):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """Every column, the server's own ones too, but no digest."""
+        fields = [field for field in self.model._meta.fields if not isinstance(field, models.BinaryField)]
+        return [field.name for field in fields if field.name not in (self.exclude or ())]
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
@@ -138,7 +143,6 @@ class UserAdmin(ReadOnlyAdmin):
     list_filter = ("is_active", "is_staff", "is_superuser", "is_guest")
     search_fields = ("id", "email_identity", "username_identity")
     exclude = ("password", "groups", "user_permissions")
-    readonly_fields = ("id", "email_identity", "username_identity", "date_joined", "created_at", "updated_at")
 
 
 @admin.register(AppKey, site=site)
@@ -147,7 +151,6 @@ class AppKeyAdmin(ReadOnlyAdmin):
     list_filter = ("platform", "status")
     search_fields = ("key_id",)
     exclude = ("sealed_secret",)
-    readonly_fields = ("created_at", "updated_at")
 
 
 @admin.register(Device, site=site)
@@ -155,7 +158,6 @@ class DeviceAdmin(ReadOnlyAdmin):
     list_display = ("__str__", "platform", "app_version", "trust", "last_seen_at", "revoked_at", "created_at")
     list_filter = ("platform", "trust", "algorithm", ("revoked_at", admin.EmptyFieldListFilter))
     search_fields = ("id", "install_id")
-    readonly_fields = ("id", "created_at", "updated_at")
 
 
 @admin.register(Session, site=site)
@@ -164,7 +166,6 @@ class SessionAdmin(ReadOnlyAdmin):
     list_filter = ("end_reason", ("ended_at", admin.EmptyFieldListFilter))
     list_select_related = ("user", "device")
     search_fields = ("id", "user", "device")
-    readonly_fields = ("id", "live_device", "created_at", "updated_at")
 
 
 @admin.register(SignInFailures, site=site)
@@ -182,7 +183,6 @@ class OrganizationAdmin(ReadOnlyAdmin):
     list_filter = ("kind",)
     list_select_related = ("owner",)
     search_fields = ("id", "slug", "owner")
-    readonly_fields = ("id", "created_at", "updated_at")
 
 
 @admin.register(Membership, site=site)
@@ -191,7 +191,6 @@ class MembershipAdmin(ReadOnlyAdmin):
     list_filter = ("role",)
     list_select_related = ("user", "organization")
     search_fields = ("user", "organization")
-    readonly_fields = ("created_at", "updated_at")
 
 
 @admin.register(Contact, site=site)
@@ -200,7 +199,6 @@ class ContactAdmin(ReadOnlyAdmin):
     list_filter = (("deleted_at", admin.EmptyFieldListFilter),)
     list_select_related = ("organization",)
     search_fields = ("id", "slug", "organization")
-    readonly_fields = ("id", "created_at", "updated_at")
 
 
 @admin.register(ContactTerm, site=site)
@@ -221,7 +219,6 @@ class OutboxMessageAdmin(ReadOnlyAdmin):
     list_display = ("id", "task", "created_at", "due_at", "attempts", "done_at", "failed_at", "last_error")
     list_filter = (("done_at", admin.EmptyFieldListFilter), ("failed_at", admin.EmptyFieldListFilter))
     search_fields = ("id", "dedup_key")
-    readonly_fields = ("id", "created_at")
 
 
 @admin.register(ReplayNonce, site=site)

@@ -50,6 +50,8 @@ class NotThere(ApiError):
 
 
 class Forbidden(ApiError):
+    """The role in the organization, or the rights of staff, do not cover this."""
+
     status = HTTPStatus.FORBIDDEN
     code = "forbidden"
     title = "You may not do this"

@@ -15,6 +15,8 @@ _NUMBER_LIMIT = 2.0**63
 
 
 class MalformedBody(ApiError):
+    """Not JSON in UTF-8, a member twice in one object, NaN, a lone surrogate, or nested beyond 32 levels."""
+
     status = HTTPStatus.BAD_REQUEST
     code = "malformed_body"
     title = "The body is not JSON that can be taken"

@@ -27,12 +27,16 @@ _MESSAGES = {"invalid_choice": "Not one of the values that are taken here."}
 
 
 class BadRequest(ApiError):
+    """The request line, a header or the body cannot be read as HTTP; among them a Host that is not ours."""
+
     status = HTTPStatus.BAD_REQUEST
     code = "bad_request"
     title = "The request cannot be understood"
 
 
 class MethodNotAllowed(ApiError):
+    """The resource is there and has no such method; `Allow` names those it has."""
+
     status = HTTPStatus.METHOD_NOT_ALLOWED
     code = "method_not_allowed"
     title = "This resource does not know the method"
@@ -46,18 +50,24 @@ class UnsupportedMediaType(ApiError):
 
 
 class PayloadTooLarge(ApiError):
+    """The body is larger than this resource takes (1 MiB of JSON)."""
+
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     code = "payload_too_large"
     title = "The body is too large"
 
 
 class CsrfFailed(ApiError):
+    """A page of this site was sent without its token, from elsewhere, or long after it was loaded."""
+
     status = HTTPStatus.FORBIDDEN
     code = "csrf_failed"
     title = "The form was not sent from this site"
 
 
 class InternalError(ApiError):
+    """Nobody expected this. Tell the operators the request id."""
+
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     code = "internal_error"
     title = "Something went wrong on the server"

@@ -129,7 +129,7 @@ class ConfirmedChange(StaffPage, abc.ABC):
             raise
         except ApiError as refusal:
             form.add_error(None, explained(refusal))
-            return self._confirmation(subject, form, refusal.status)
+            return with_headers(self._confirmation(subject, form, refusal.status), refusal)
         messages.success(request, str(self.done).format(name=subject.name))
         return HttpResponseRedirect(subject.address)
 

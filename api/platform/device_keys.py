@@ -16,6 +16,8 @@ _APP_KEYID = re.compile(r"app:([a-z0-9][a-z0-9._-]{0,63})")
 
 
 class DeviceUnknown(SignatureRefused):
+    """No device has this id: it was never registered, or forgotten because it never asked for a token."""
+
     code = "device_unknown"
     title = "This device is not registered"
     detail = "Register again."
@@ -30,6 +32,8 @@ class KeySuperseded(SignatureRefused):
 
 
 class DeviceRevoked(ApiError):
+    """The device said goodbye or staff revoked it. It is over; a new installation may register."""
+
     status = HTTPStatus.FORBIDDEN
     code = "device_revoked"
     title = "This device was revoked"

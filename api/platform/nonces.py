@@ -19,6 +19,8 @@ from api.platform.signing import Signature, SignatureRefused
 
 
 class NonceReplayed(SignatureRefused):
+    """The same signature arrived before: an HTTP stack sent it twice, or somebody captured it."""
+
     code = "nonce_replayed"
     title = "This signature has been used"
     detail = "Sign every attempt anew."

@@ -24,7 +24,6 @@ ATTEMPTS = 10
 _BACK_OFF_SECONDS = 5  # of the first retry; doubles, with jitter, to an hour
 
 
-
 class WorkersDied(Exception):
     """Each worker that took the message up has died before it could say how that ended."""
 

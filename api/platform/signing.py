@@ -48,31 +48,43 @@ class SignatureRefused(ApiError):
 
 
 class SignatureMissing(SignatureRefused):
+    """The call has to be signed and is not, or one of the three headers is absent."""
+
     code = "signature_missing"
     title = "The request is not signed"
 
 
 class SignatureMalformed(SignatureRefused):
+    """Not the form of the profile: too long, duplicated, not ASCII, another spelling."""
+
     code = "signature_malformed"
     title = "The signature headers do not have the form of the profile"
 
 
 class SignatureInsufficientCoverage(SignatureRefused):
+    """Other components are covered than the profile asks for here."""
+
     code = "signature_insufficient_coverage"
     title = "The signature does not cover what it has to"
 
 
 class SignatureWrongPurpose(SignatureRefused):
+    """The tag, or the kind of key, belongs to other endpoints."""
+
     code = "signature_wrong_purpose"
     title = "The signature was made for another purpose"
 
 
 class SignatureTargetNotCanonical(SignatureRefused):
+    """The path or query has more than one spelling, or the authority is not ours."""
+
     code = "signature_target_not_canonical"
     title = "The address is not one that can be signed"
 
 
 class SignatureInvalid(SignatureRefused):
+    """The key did not make this signature over what arrived."""
+
     code = "signature_invalid"
     title = "The signature does not hold"
 
@@ -85,6 +97,8 @@ class ClockSkew(SignatureRefused):
 
 
 class DigestMismatch(ApiError):
+    """The signature holds, but the body's bytes are not the ones that Content-Digest names."""
+
     status = HTTPStatus.BAD_REQUEST
     code = "digest_mismatch"
     title = "The body is not the one that was signed"

@@ -41,23 +41,31 @@ class TokenRefused(ApiError):
 
 
 class TokenMissing(TokenRefused):
+    """The call needs an access token in the Authorization header; elsewhere none is looked for."""
+
     code = "token_missing"
     title = "An access token is needed"
     detail = "Send `Authorization: Bearer <access token>`."
 
 
 class TokenInvalid(TokenRefused):
+    """Not a token of ours, not for this use, or issued to another device."""
+
     code = "token_invalid"
     title = "The token is not valid"
 
 
 class TokenExpired(TokenRefused):
+    """Access tokens live for minutes."""
+
     code = "token_expired"
     title = "The access token has expired"
     detail = "Refresh it."
 
 
 class TokenRevoked(TokenRefused):
+    """Signed out, replaced by a newer session, or ended by staff. Refresh, else ask by auth/get-token/."""
+
     code = "token_revoked"
     title = "The session of this token has ended"
 

@@ -31,12 +31,16 @@ _RESERVED_USERNAMES = frozenset(
 
 
 class EmailTaken(ApiError):
+    """Somebody has this address, whatever its capitals and widths."""
+
     status = HTTPStatus.CONFLICT
     code = "email_taken"
     title = "The e-mail address is taken"
 
 
 class UsernameTaken(ApiError):
+    """Somebody has this username, whatever its capitals."""
+
     status = HTTPStatus.CONFLICT
     code = "username_taken"
     title = "The username is taken"

@@ -30,12 +30,16 @@ from api.platform.transactions import transactional
 
 
 class RegistrationClosed(ApiError):
+    """REGISTRATION_OPEN is off; people sign up another way."""
+
     status = HTTPStatus.FORBIDDEN
     code = "registration_closed"
     title = "Signing up with a password is turned off"
 
 
 class AlreadySignedIn(ApiError):
+    """A person is signed in on the device that wants to sign another one up."""
+
     status = HTTPStatus.CONFLICT
     code = "already_signed_in"
     title = "Somebody is signed in on this device"
