@@ -20,7 +20,6 @@ from api.platform.revocation import SessionState
 from api.platform.tokens import TokenInvalid, TokenRefused, TokenRevoked
 from api.platform.transactions import transactional
 
-
 ENDED_SESSION_DAYS = 30  # how long people see which sessions ended, when and why
 
 

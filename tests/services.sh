@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# `make test-services`: the whole suite, with the tests that need real stores, on one server database after another.
+# PY is the Python to use. These variables choose the stores; the suite makes and drops a database test_<name> on each
+# server, and empties both Redis databases:
+#   TEST_DATABASE_URLS (separated by spaces), REDIS_STATE_URL, REDIS_CACHE_URL, CELERY_BROKER_URL
+# Arguments go to pytest.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+: "${PY:?the Python to use, as make test-services sets it}"
+
+read -ra urls <<<"${TEST_DATABASE_URLS:-mysql://root@127.0.0.1:3306/handset postgres://postgres@127.0.0.1:5432/handset}"
+export REDIS_STATE_URL=${REDIS_STATE_URL:-redis://127.0.0.1:6379/14}
+export REDIS_CACHE_URL=${REDIS_CACHE_URL:-redis://127.0.0.1:6379/15}
+export CELERY_BROKER_URL=${CELERY_BROKER_URL:-amqp://guest:guest@127.0.0.1:5672//}
+
+# Says where nothing listens; what a server thinks of the user and the password, it says itself.
+answers() {
+  local variable=$1 authority=${2#*://} port
+  authority=${authority%%[/?]*}
+  authority=${authority##*@}
+  case $2 in mysql:*) port=3306 ;; postgres*) port=5432 ;; redis*) port=6379 ;; *) port=5672 ;; esac
+  [[ $authority != *:* ]] || port=${authority##*:}
+  timeout 5 bash -c "exec 3<>/dev/tcp/${authority%:*}/$port" 2>/dev/null && return
+  echo "${2%%:*}: nothing answers at ${authority%:*}:$port. Start it, or name another in $variable."
+  return 1
+}
+
+missing=0
+for url in "${urls[@]}"; do answers TEST_DATABASE_URLS "$url" || missing=1; done
+for variable in REDIS_STATE_URL REDIS_CACHE_URL CELERY_BROKER_URL; do answers $variable "${!variable}" || missing=1; done
+[ $missing = 0 ] || exit 1
+
+failed=0
+for url in "${urls[@]}"; do
+  printf '\n== the suite on %s\n' "${url%%:*}"
+  # One process: the tests empty the Redis that they share, and measure how fast one process hears of another.
+  DATABASE_URL=$url "$PY" -m pytest -n 0 -m "not browser and not faults" "$@" || failed=1
+done
+exit $failed
