@@ -11,6 +11,7 @@ from django.contrib.auth import SESSION_KEY, authenticate, login, logout
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponseBase
+from django.utils.translation import ngettext
 from django_ratelimit.core import get_usage
 
 from api.exceptions import TemporarilyUnavailable, TooManyRequests
@@ -155,4 +156,6 @@ def _spend(request: HttpRequest, group: str, who: str, rate: tuple[int, int]) ->
     if usage["time_left"] < 0:
         raise TemporarilyUnavailable
     if usage["should_limit"]:
-        raise TooManyRequests(headers={"Retry-After": str(max(1, usage["time_left"]))})
+        seconds = max(1, usage["time_left"])
+        told = ngettext("Try again in %(seconds)d second.", "Try again in %(seconds)d seconds.", seconds)
+        raise TooManyRequests(told % {"seconds": seconds}, headers={"Retry-After": str(seconds)})

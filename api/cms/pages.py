@@ -40,7 +40,7 @@ class CmsPage(View):
             problem = problems.problem_of(error)
             if problem is None:
                 raise
-            response = with_headers(problems.respond(request, problem), problem)
+            response = problems.respond(request, problem)
         response["Cache-Control"] = "no-store"
         return response
 
@@ -52,8 +52,13 @@ class CmsPage(View):
         raise problems.MethodNotAllowed(headers={"Allow": ", ".join(allowed)})
 
     def page(self, template: str, context: Mapping[str, Any], *, status: HTTPStatus = HTTPStatus.OK) -> HttpResponse:
-        """A template in the frame that all pages share."""
-        frame = {"environment": settings.ENVIRONMENT, "section": self.section, "staff": staff_of(self.request)}
+        """A template in the frame that all pages share; a refusal tells the id under which it is found in the logs."""
+        frame = {
+            "environment": settings.ENVIRONMENT,
+            "section": self.section,
+            "staff": staff_of(self.request),
+            "request_id": getattr(self.request, "request_id", "") if status >= HTTPStatus.BAD_REQUEST else "",
+        }
         return render(self.request, template, {**frame, **context}, status=status)
 
 

@@ -28,7 +28,11 @@ def copy(tmp_path: Path) -> Path:
 def run(copy: Path, *command: str) -> str:
     stores = ("DATABASE_URL", "REDIS_STATE_URL", "REDIS_CACHE_URL", "CELERY_BROKER_URL")
     environment = {name: value for name, value in os.environ.items() if name not in stores}
-    environment |= {"VAR_DIR": str(copy / "var"), "DJANGO_SETTINGS_MODULE": "core.settings.test", "PYTHONPATH": str(copy)}
+    environment |= {
+        "VAR_DIR": str(copy / "var"),
+        "DJANGO_SETTINGS_MODULE": "core.settings.test",
+        "PYTHONPATH": str(copy),
+    }
     done = subprocess.run(
         [sys.executable, *command], cwd=copy, env=environment, capture_output=True, text=True, timeout=120, check=False
     )

@@ -22,7 +22,7 @@ from api.apis.auth.serializers import (
     represent_person,
 )
 from api.permissions import IsDevice, IsPublic
-from api.platform import tokens
+from api.platform import gate, tokens
 from api.platform.limits import Limit
 from api.platform.revocation import SessionState
 from api.platform.signing import SignatureInvalid, Tag
@@ -145,9 +145,15 @@ class SignInView(ApiView):
     is_confidential = True
 
     def limits(self, request: ApiRequest) -> list[Limit]:
-        email = request.data.get("email", "") if isinstance(request.data, dict) else ""
-        device = throttling.limit("auth_token", f"d:{request.caller.device_id}")
-        return [*super().limits(request), device, throttling.account_limit(email)]
+        counted = [*super().limits(request), throttling.limit("auth_token", f"d:{request.caller.device_id}")]
+        try:
+            body = request.data
+        except Exception:
+            # What cannot be read names no account; it is counted before it is refused.
+            throttling.require_allowed(gate.admit(counted, request.claims).decision)
+            raise
+        email = body.get("email", "") if isinstance(body, dict) else ""
+        return [*counted, throttling.account_limit(email)]
 
     @answers(TokenPairSerializer, takes=SignInSerializer, summary="Sign in")
     def post(self, request: ApiRequest) -> Response:

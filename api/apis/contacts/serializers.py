@@ -1,7 +1,7 @@
 """Contacts on the wire."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -188,8 +188,8 @@ def represent_contact(caller: Caller, row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def moment(value: str) -> datetime:
-    """A time with a zone, RFC 3339. Raises ValueError."""
+    """A time with a zone, RFC 3339, as UTC: PostgreSQL takes no offset of 16 hours. Raises ValueError."""
     parsed = datetime.fromisoformat(value)
     if parsed.tzinfo is None or not 1970 <= parsed.year <= 9998:
         raise ValueError("a time needs its zone")
-    return parsed
+    return parsed.astimezone(UTC)

@@ -60,7 +60,8 @@ _COLUMNS = (
 def devices_for_staff(
     *, text: str = "", platform: str = "", status: str = "", cursor: Cursor | None, limit: int
 ) -> Page:
-    """A page of the devices, newest first: the one that `text` names, or all of a platform and a status.
+    """A page of the devices, newest first (those that were revoked, by when): the one that `text` names, or all of a
+    platform and a status.
 
     `text` is a device's id, its installation's id, or the id of its key (`dev:<id>:<generation>`).
     """
@@ -73,7 +74,8 @@ def devices_for_staff(
         rows = rows.filter(platform=platform)
     if status:
         rows = rows.filter(_STATUSES[status])
-    page = page_of(rows, order=[Order("created_at", True), Order("id", True)], cursor=cursor, limit=limit)
+    moment = "revoked_at" if status == "revoked" else "created_at"
+    page = page_of(rows, order=[Order(moment, True), Order("id", True)], cursor=cursor, limit=limit)
     return page._replace(rows=[_named(row) for row in page.rows])
 
 
