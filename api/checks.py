@@ -7,6 +7,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from api.cms.pages import StaffPage
+from api.cms.views.auth import SignInView
 from api.permissions import PROVING
 from api.views import ApiView
 
@@ -44,10 +46,11 @@ def _is_proved(route: str, view: Any) -> bool:
     if view_class is not None and issubclass(view_class, ApiView):
         permissions = view_class.permission_classes
         return bool(permissions) and any(issubclass(permission, PROVING) for permission in permissions)
-    # Pages for staff have their own door, and their own test; documentation is there only where it is mounted.
-    doors = (settings.CMS_PATH, settings.ADMIN_PATH)
+    if route.startswith(settings.CMS_PATH):
+        return view_class is not None and issubclass(view_class, (StaffPage, SignInView))
+    # The admin wraps each of its views in its own door; documentation is there only where it is mounted.
     docs = tuple(f"{settings.API_DOCS_PATH}{page}/" for page in ("schema", "docs", "redoc"))
-    return route.startswith(doors) or route in docs
+    return route.startswith(settings.ADMIN_PATH) or route in docs
 
 
 @register("handset")

@@ -65,14 +65,6 @@ class SignInRequired(ApiError):
     title = "A person has to sign in first"
 
 
-class AccountRequired(ApiError):
-    """A guest asked for something that needs a confirmed account."""
-
-    status = HTTPStatus.FORBIDDEN
-    code = "account_required"
-    title = "A confirmed account is needed"
-
-
 class IdConflict(ApiError):
     status = HTTPStatus.CONFLICT
     code = "id_conflict"

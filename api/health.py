@@ -30,33 +30,43 @@ class Finding(NamedTuple):
 
 
 class Check:
-    """One store, asked with a deadline."""
+    """One store, asked with a deadline. Probes that come while a question is under way share its answer."""
 
     def __init__(self, name: str, ask: Callable[[], None], *, is_needed: bool) -> None:
         self.name, self.is_needed, self._ask = name, is_needed, ask
-        self._running = threading.Lock()
+        self._lock = threading.Lock()
+        self._asked: _Question | None = None
 
     def find(self) -> Finding:
-        """Asks the store. While an earlier question hangs, the store is down without a new one."""
-        if not self._running.acquire(blocking=False):
-            return Finding(False, None)
-        outcome: list[bool] = []
-        thread = threading.Thread(target=self._run, args=(outcome,), daemon=True)
-        started = time.perf_counter()
-        thread.start()
-        thread.join(_DEADLINE_SECONDS)
-        is_up = outcome == [True]
-        return Finding(is_up, round((time.perf_counter() - started) * 1000, 1) if outcome else None)
+        """What the store answers now. One that has not answered in time is down, and is not asked again until it has."""
+        with self._lock:
+            if self._asked is None or self._asked.is_answered.is_set():
+                self._asked = _Question(self._ask)
+            question = self._asked
+        question.is_answered.wait(max(0.0, question.started + _DEADLINE_SECONDS - time.perf_counter()))
+        return Finding(question.is_up, question.latency_ms)
 
-    def _run(self, outcome: list[bool]) -> None:
+
+class _Question:
+    """One call of a store, in a thread of its own."""
+
+    def __init__(self, ask: Callable[[], None]) -> None:
+        self.started = time.perf_counter()
+        self.is_up = False
+        self.latency_ms: float | None = None
+        self.is_answered = threading.Event()
+        threading.Thread(target=self._run, args=(ask,), daemon=True).start()
+
+    def _run(self, ask: Callable[[], None]) -> None:
         try:
-            self._ask()
-            outcome.append(True)
-        except Exception:  # noqa: BLE001 -- whatever a store's client raises means the same here: it is not up
-            outcome.append(False)
+            ask()
+            self.latency_ms = round((time.perf_counter() - self.started) * 1000, 1)
+            self.is_up = True
+        except Exception:  # noqa: BLE001, S110 -- whatever a store's client raises means the same here: it is not up
+            pass
         finally:
             connection.close()
-            self._running.release()
+            self.is_answered.set()
 
 
 def _ask_database() -> None:

@@ -19,7 +19,7 @@ from api.exceptions import ApiError, InvalidInput
 from api.platform.keys import b64url, purpose_key, unb64url
 from api.platform.keyset import Cursor, Page
 from api.renderers import to_json
-from api.requests import ApiRequest
+from api.requests import ApiRequest, UnknownParameter, shown
 from api.throttling import principal_of
 
 
@@ -28,14 +28,6 @@ class InvalidCursor(ApiError):
     code = "invalid_cursor"
     title = "The cursor does not belong to this query"
     detail = "Start again without a cursor."
-
-
-class UnknownParameter(ApiError):
-    """A query parameter, filter or sort that this resource does not know, or one that stands twice."""
-
-    status = HTTPStatus.BAD_REQUEST
-    code = "unknown_parameter"
-    title = "A query parameter is not known here"
 
 
 @dataclass(frozen=True)
@@ -73,7 +65,7 @@ def parse(request: ApiRequest, rules: ListRules) -> ListQuery:
     known |= {"q"} if rules.has_search else set()
     for name, values in request.query_params.lists():
         if name not in known or len(values) != 1:
-            raise UnknownParameter(parameter=name[:64] if name.isprintable() else "")
+            raise UnknownParameter(parameter=shown(name))
         given[name] = _clean(name, values[0])
     fingerprint = _fingerprint(request, given)
     return ListQuery(
@@ -89,12 +81,6 @@ def parse(request: ApiRequest, rules: ListRules) -> ListQuery:
         wants_total=_converted("total", boolean, given.get("total", "false")),
         fingerprint=fingerprint,
     )
-
-
-def require_no_parameters(request: ApiRequest) -> None:
-    """For resources that take none. Raises UnknownParameter."""
-    for name in request.query_params:
-        raise UnknownParameter(parameter=name[:64] if name.isprintable() else "")
 
 
 def envelope(page: Page, query: ListQuery, data: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

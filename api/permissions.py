@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rest_framework.permissions import BasePermission
 
 from api.authentication import require_token
-from api.exceptions import AccountRequired, SignInRequired
+from api.exceptions import SignInRequired
 from api.requests import ApiRequest
 
 if TYPE_CHECKING:  # DRF's views load this module by name while they are being loaded themselves
@@ -48,17 +48,6 @@ class IsPerson(IsDevice):
         assert isinstance(request, ApiRequest)
         if require_token(request).user_id is None:
             raise SignInRequired
-        return True
-
-
-class IsAccountHolder(IsPerson):
-    """A person who is not a guest."""
-
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        assert isinstance(request, ApiRequest)
-        super().has_permission(request, view)
-        if request.caller.is_guest:
-            raise AccountRequired
         return True
 
 

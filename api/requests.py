@@ -2,6 +2,7 @@
 
 import dataclasses
 import ipaddress
+from http import HTTPStatus
 from typing import cast
 from urllib.parse import quote
 
@@ -9,6 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from rest_framework.request import Request
 
+from api.exceptions import ApiError
 from api.models import AppKey, Device
 from api.platform.callers import Caller
 from api.platform.memberships import Memberships
@@ -32,6 +34,25 @@ class ApiRequest(Request):
     def enter(self, memberships: Memberships) -> None:
         """Gives the caller the memberships that the gate has found."""
         self.caller = dataclasses.replace(self.caller, memberships=memberships)
+
+
+class UnknownParameter(ApiError):
+    """A query parameter or filter that this resource does not know, or one that stands twice."""
+
+    status = HTTPStatus.BAD_REQUEST
+    code = "unknown_parameter"
+    title = "A query parameter is not known here"
+
+
+def shown(name: str) -> str:
+    """A name that a caller made up, as far as it may be repeated in an answer."""
+    return name[:64] if name.isprintable() else ""
+
+
+def require_no_parameters(request: ApiRequest) -> None:
+    """For calls that take none. Raises UnknownParameter."""
+    for name in request.query_params:
+        raise UnknownParameter(parameter=shown(name))
 
 
 def client_address(request: HttpRequest) -> str:

@@ -11,13 +11,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from api import throttling
-from api.exceptions import ApiError
+from api.exceptions import ApiError, InvalidInput
+from api.permissions import IsPublic
 from api.platform import gate, revocation
 from api.platform.limits import NOTHING_COUNTED, Decision, Limit
 from api.platform.revocation import SessionState
 from api.platform.signing import Tag
 from api.platform.tokens import TokenRevoked
-from api.requests import ApiRequest
+from api.requests import ApiRequest, require_no_parameters
 
 
 class SignatureRequired(ApiError):
@@ -42,6 +43,8 @@ class ApiView(APIView):
     is_sensitive: ClassVar[bool] = False
     # Sessions that may call: a superseded or ended one only where its lost answer can be asked for again.
     session_states: ClassVar[frozenset[SessionState]] = frozenset({SessionState.LIVE})
+    # False where a write has nothing to say.
+    takes_body: ClassVar[bool] = True
     # A list counts against the limits of lists and searches.
     is_list: ClassVar[bool] = False
     # Its answers carry secrets: they must not be stored anywhere.
@@ -69,6 +72,7 @@ class ApiView(APIView):
         self._pass_the_gate(request)
         self.check_permissions(request)
         self._require_policy(request)
+        self._require_nothing_else(request)
 
     def limits(self, request: ApiRequest) -> list[Limit]:
         """What this call is counted against."""
@@ -94,9 +98,29 @@ class ApiView(APIView):
         if policy == "all" or (is_unsafe and (policy == "unsafe" or (policy == "sensitive" and self.is_sensitive))):
             raise SignatureRequired
 
+    def _require_nothing_else(self, request: ApiRequest) -> None:
+        """Refuses parameters and members where none are known. Lists look at their own parameters."""
+        if not self.is_list or request.method not in throttling.SAFE_METHODS:
+            require_no_parameters(request)
+        if not self.takes_body and request.method not in throttling.SAFE_METHODS and request.data:
+            raise InvalidInput.of("", "unknown_field", "This call takes no body.")
+
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         response = super().finalize_response(request, response, *args, **kwargs)
         throttling.add_headers(response, self.decision)
         response["Cache-Control"] = "no-store" if self.is_confidential else self.cache_control
         response["Vary"] = "Authorization"
         return response
+
+
+class DeviceSignedView(ApiView):
+    """Signed by the device's key; a bearer token means nothing here."""
+
+    permission_classes = (IsPublic,)
+    signature_tag = Tag.TOKEN
+    signature_is_required = True
+    takes_token = False
+    is_confidential = True
+
+    def limits(self, request: ApiRequest) -> list[Limit]:
+        return [throttling.limit("auth_token", f"d:{request.caller.device_id}")]

@@ -56,6 +56,8 @@ class RequestLogMiddleware:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             response = self.get_response(request)
             response["X-Request-ID"] = request_id
+            if not response.streaming and "Content-Length" not in response:
+                response["Content-Length"] = str(len(response.content))
             if not request.path_info.startswith(("/health", "/api/v1/health", "/static/")):
                 self._write_line(request, response, time.perf_counter() - started)
         return response
@@ -112,17 +114,22 @@ class ContentSecurityPolicyMiddleware:
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
+        self.policy = _csp_header(settings.SECURE_CSP)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        policy: dict[str, list[str]] = getattr(response, "_csp_config", settings.SECURE_CSP)
-        directives = (" ".join((name, *sources)) for name, sources in policy.items())
-        response.headers.setdefault("Content-Security-Policy", "; ".join(directives))
+        own: dict[str, list[str]] | None = getattr(response, "_csp_config", None)
+        policy = _csp_header(own) if own is not None else self.policy
+        response.headers.setdefault("Content-Security-Policy", policy)
         return response
 
 
+def _csp_header(policy: dict[str, list[str]]) -> str:
+    return "; ".join(" ".join((name, *sources)) for name, sources in policy.items())
+
+
 class SlashMiddleware:
-    """Serves the form of an address without its slash like the canonical one, without a redirect: a redirect would
+    """Serves an address without its slash (or with one too many) like the canonical one, without a redirect: a redirect would
     drop the body of a phone's POST. `request.path` stays as it came, for signatures.
     """
 
@@ -131,8 +138,9 @@ class SlashMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         path = request.path_info
-        if not path.endswith("/") and not is_valid_path(path) and is_valid_path(f"{path}/"):
-            request.path_info = f"{path}/"
+        other = path.rstrip("/") if path.endswith("/") else f"{path}/"
+        if not is_valid_path(path) and is_valid_path(other):
+            request.path_info = other
         return self.get_response(request)
 
 

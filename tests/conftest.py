@@ -72,9 +72,7 @@ def _empty_state_store() -> None:
 
 @pytest.fixture
 def app_key(db: None) -> AppKeyOnPhone:
-    row, secret = onboarding.create_app_key(
-        callers.command(), key_id=f"test-{next(_numbers)}", platform="other"
-    )
+    row, secret = onboarding.create_app_key(callers.command(), key_id=f"test-{next(_numbers)}", platform="other")
     return AppKeyOnPhone(row, b64url(secret))
 
 

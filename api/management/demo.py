@@ -16,7 +16,6 @@ from api.models.base import identity_of
 from api.platform import callers, device_keys, memberships
 from api.platform.callers import Caller
 from api.platform.keys import b64url
-from core.settings import env
 
 APP_KEY_ID = "demo-app"
 # One install of the demo device, so that a second start finds it.
@@ -34,7 +33,7 @@ _PEOPLE = (
 
 def prepare() -> dict[str, Any]:
     """Makes what is missing and returns what `var/demo.json` holds."""
-    password = env.kept("demo_password", lambda: secrets.token_urlsafe(12))
+    password = settings.DEMO_PASSWORD
     app_key = _app_key()
     _person(_OWNER, password, first_name="Ada", last_name="Lovelace")
     _person(_STAFF, password, first_name="Sam", last_name="Staff", is_staff=True)

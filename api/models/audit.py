@@ -52,6 +52,7 @@ class AuditEntry(models.Model):
 
     class Meta:
         db_table = "audit_entry"
+        verbose_name_plural = "audit entries"
         constraints = (
             one_of("actor_kind", ActorKind, name="audit_entry_actor_kind"),
             one_of("channel", Channel, name="audit_entry_channel"),
@@ -61,5 +62,6 @@ class AuditEntry(models.Model):
             models.Index(fields=["organization_id", "id"], name="audit_of_organization"),
             models.Index(fields=["target_kind", "target_id", "id"], name="audit_of_target"),
             models.Index(fields=["actor_id", "id"], name="audit_of_actor"),
+            models.Index(fields=["action", "at"], name="audit_of_action"),
             models.Index(fields=["at"], name="audit_by_time"),
         )

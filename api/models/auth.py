@@ -31,8 +31,13 @@ class Session(TimeStamped):
     live_device = models.OneToOneField(
         Device, null=True, blank=True, on_delete=models.CASCADE, related_name="live_session", editable=False
     )
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE, related_name="device_sessions"
+    user = models.ForeignKey(  # indexed by session_of_user
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="device_sessions",
+        db_index=False,
     )
     user_auth_version = models.PositiveIntegerField(default=0)
     amr = models.JSONField(default=list)  # RFC 8176: how the person proved who they are
@@ -94,4 +99,5 @@ class SignInFailures(models.Model):
 
     class Meta:
         db_table = "sign_in_failures"
+        verbose_name_plural = "sign-in failures"
         indexes = (models.Index(fields=["updated_at"], name="sign_in_failures_by_age"),)

@@ -39,6 +39,7 @@ class Organization(TimeStamped):
     )
     members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="organizations")
     change_seq = models.PositiveBigIntegerField(default=0)
+    own_change_seq = models.PositiveBigIntegerField(default=0)  # the count at the last change of this row itself
     version = models.PositiveIntegerField(default=1)
 
     class Meta:
@@ -60,7 +61,9 @@ class Organization(TimeStamped):
 class Membership(TimeStamped):
     """A person's role in an organization."""
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(  # indexed by membership_once
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships", db_index=False
+    )
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role)
 

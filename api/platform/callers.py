@@ -41,8 +41,3 @@ class Caller:
 def command(reason: str = "") -> Caller:
     """The caller of a management command: whoever has a shell on the server."""
     return Caller(kind=ActorKind.COMMAND, channel=Channel.CLI, reason=reason)
-
-
-def job(request_id: str = "") -> Caller:
-    """The caller of background work, with the request that caused it."""
-    return Caller(kind=ActorKind.JOB, channel=Channel.JOB, request_id=request_id)

@@ -23,7 +23,7 @@ from api.platform.tokens import Claims
 log = structlog.get_logger(__name__)
 
 # Limits that guard secrets: without a count nobody may guess.
-CLOSED_SCOPES = frozenset({"auth_token", "auth_address", "refresh", "magic"})
+CLOSED_SCOPES = frozenset({"auth_token", "auth_account", "auth_address", "refresh"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,6 @@ class Admission:
 
 # KEYS: epoch, session mark, membership entry, membership version, then one key a limit.
 # ARGV: 1 if there is a session, then emission and burst of each limit.
-# A session with a mark spends nothing: its caller is not one any more.
 _ADMIT = (
     GCRA_LUA
     + """

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from django.db.models import Q, QuerySet
+from django.db.models.expressions import RawSQL
 
 
 class Cursor(NamedTuple):
@@ -36,14 +37,22 @@ def page_of(
     cursor: Cursor | None,
     limit: int,
     wants_total: bool = False,
+    partition: tuple[str, Sequence[Any]] | None = None,
 ) -> Page:
-    """The page of `rows` (a `.values()` queryset that holds the order's columns) at `cursor`; one or two queries."""
+    """The page of `rows` (a `.values()` queryset that holds the order's columns) at `cursor`; one or two queries.
+
+    `partition` names the column that leads the indexes of the order, and the values that `rows` may have in it: the page
+    is then read from the beginning of each part, however large they are.
+    """
     total = rows.count() if wants_total else None
     is_backward = cursor is not None and cursor.is_backward
     directed = [Order(column, is_descending != is_backward) for column, is_descending in order]
     if cursor is not None:
         rows = rows.filter(_behind(directed, cursor.values))
-    found = list(rows.order_by(*(f"{'-' * down}{column}" for column, down in directed))[: limit + 1])
+    rows = rows.order_by(*(f"{'-' * down}{column}" for column, down in directed))
+    if partition is not None and len(partition[1]) > 1:
+        rows = rows.filter(id__in=_first_of_each(rows, partition, limit + 1))
+    found = list(rows[: limit + 1])
     has_more = len(found) > limit
     found = found[:limit]
     if is_backward:
@@ -59,6 +68,18 @@ def page_of(
         beside(found[0], True) if found and has_prev else None,
         total,
     )
+
+
+def _first_of_each(rows: "QuerySet[Any, dict[str, Any]]", partition: tuple[str, Sequence[Any]], most: int) -> RawSQL:
+    """The ids of the first `most` rows of each part.
+
+    Django compiles the parts; the union is put together here, because it joins limited queries on no database that
+    wants them wrapped (SQLite), and MySQL takes a LIMIT below IN only inside a derived table.
+    """
+    column, values = partition
+    parts = [rows.filter(**{column: value}).values("id")[:most].query.sql_with_params() for value in values]
+    union = " UNION ALL ".join(f"SELECT id FROM ({sql}) AS part{index}" for index, (sql, _) in enumerate(parts))  # noqa: S608 -- compiled by Django, values stay parameters
+    return RawSQL(union, [value for _, params in parts for value in params])  # noqa: S611 -- as above
 
 
 def _behind(order: Sequence[Order], values: Sequence[Any]) -> Q:

@@ -51,10 +51,6 @@ class Decision:
     denied: Limit | None
     retry_after_seconds: int
 
-    @property
-    def tightest(self) -> LimitState | None:
-        return min(self.states, key=lambda state: state.remaining, default=None)
-
 
 NOTHING_COUNTED = Decision((), None, 0)
 

@@ -19,14 +19,15 @@ _POSTGRES_RETRYABLE = {"40P01", "40001", "55P03"}
 def transactional(service: Callable[P, R]) -> Callable[P, R]:
     """Runs `service` in a transaction, and again from its beginning after a deadlock or a lock timeout.
 
-    Called inside another transaction it joins that one, whose owner retries. A service must therefore do nothing
+    Called inside another transaction it is a part of that one (a savepoint), whose owner retries. A service must therefore do nothing
     outside the database but through the outbox or `on_commit`.
     """
 
     @functools.wraps(service)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        if connection.in_atomic_block and not _in_test_case():
-            return service(*args, **kwargs)
+        if connection.in_atomic_block:
+            with transaction.atomic():
+                return service(*args, **kwargs)
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 with transaction.atomic():
@@ -38,10 +39,6 @@ def transactional(service: Callable[P, R]) -> Callable[P, R]:
         raise AssertionError("unreachable")
 
     return run
-
-
-def _in_test_case() -> bool:
-    return all(getattr(block, "_from_testcase", False) for block in connection.atomic_blocks)
 
 
 def _is_retryable(error: OperationalError) -> bool:

@@ -123,11 +123,14 @@ VAR_DIR = Path(text("VAR_DIR", str(BASE_DIR / "var")))
 
 
 def secret(name: str, make: Callable[[], str] = lambda: secrets.token_urlsafe(48)) -> str:
-    """A secret. The embedded default makes its own once and keeps it under `var/secrets/`; elsewhere an absent one is
-    empty, which `core.checks` refuses with the reason.
+    """A secret. The embedded default makes its own once and keeps it under `var/secrets/`; nothing else starts without.
+
+    Raises ImproperlyConfigured.
     """
     value = text(name)
-    return value if value or not EMBEDDED else kept(name.lower(), make)
+    if not value and not EMBEDDED:
+        raise ImproperlyConfigured(f"{name} is missing: {ENVIRONMENT} starts with secrets of its own only")
+    return value or kept(name.lower(), make)
 
 
 def kept(name: str, make: Callable[[], str]) -> str:

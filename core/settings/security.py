@@ -52,6 +52,12 @@ SIGNATURE_PAST_SECONDS = 300
 SIGNATURE_FUTURE_SECONDS = 60
 NONCE_SECONDS = 370
 
+# Of the embedded default's demo logins.
+DEMO_PASSWORD = env.kept("demo_password", lambda: secrets.token_urlsafe(12)) if EMBEDDED else ""
+
+# Read by `manage.py createsuperuser`, as Django names it.
+SUPERUSER_PASSWORD = env.text("DJANGO_SUPERUSER_PASSWORD")
+
 REGISTRATION_OPEN = env.flag("REGISTRATION_OPEN", default=True)
 
 # Wrong passwords: this many within the window lock the account (for devices that never signed in there) for the

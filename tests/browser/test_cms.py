@@ -27,9 +27,7 @@ def staff_page(page: Page, live_server) -> Page:
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_every_page_is_quiet_and_fits(
-    staff_page: Page, alice: Person, complaints: list[str], width: int
-) -> None:
+def test_every_page_is_quiet_and_fits(staff_page: Page, alice: Person, complaints: list[str], width: int) -> None:
     staff_page.set_viewport_size({"width": width, "height": 900})
     for name in ("People", "Devices", "Organizations", "Dashboard"):
         staff_page.get_by_role("navigation").get_by_role("link", name=name).click()

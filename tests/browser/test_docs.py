@@ -21,9 +21,7 @@ def test_redoc_shows_the_operations(page: Page, live_server, complaints: list[st
     assert [complaint for complaint in complaints if "cdn.redoc.ly" not in complaint] == []
 
 
-def test_swagger_signs_a_registration(
-    page: Page, live_server, complaints: list[str], app_key: AppKeyOnPhone
-) -> None:
+def test_swagger_signs_a_registration(page: Page, live_server, complaints: list[str], app_key: AppKeyOnPhone) -> None:
     # `localhost`: the browser signs only in what it takes for a secure context.
     page.goto(f"{live_server.url.replace('127.0.0.1', 'localhost')}/api/docs/")
     page.locator("#signer-app-id").fill(app_key.row.key_id)

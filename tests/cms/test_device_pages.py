@@ -70,6 +70,18 @@ def test_a_page_of_one_filter_is_none_of_another(staff, alice, bob, settings):
     assert listed(staff.text(f"/cms/devices/{other}")) == first
 
 
+def test_revoked_devices_come_by_when_they_were_revoked(staff, alice, bob, charlie, settings):
+    settings.PAGE_LIMIT_DEFAULT = 2
+    order = [Device.objects.get(live_session__user=person.user).id for person in (bob, charlie, alice)]
+    for device_id in order:
+        onboarding.revoke_device(callers.command(), device_id=device_id)
+    first = staff.text("/cms/devices/?status=revoked")
+    behind = re.search(r'rel="next" href="([^"]+)"', first)
+    assert behind is not None
+    second = staff.text(f"/cms/devices/{behind[1].replace('&amp;', '&')}")
+    assert [*listed(first), *listed(second)] == [str(device_id) for device_id in reversed(order)]
+
+
 @pytest.mark.parametrize("form", ["{0.id}", "{0.install_id}", "{0.key_id}", "  {0.id} "])
 def test_a_device_is_found_by_its_ids(staff, device, bob, form):
     typed = form.format(device)

@@ -212,6 +212,7 @@ def test_what_the_service_refuses_is_said_in_the_form(staff, new_user, who):
     page = answer.content.decode()
     assert answer.status_code == HTTPStatus.FORBIDDEN
     assert "You may not do this to this person." in page
+    assert answer["X-Request-ID"] in page
     assert 'value="because I can"' in page
     target.refresh_from_db()
     assert target.is_active

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.http import HttpResponse
 from django.test import Client as Browser
+from django.test.client import ClientHandler
 from pytest_django import Settings
 
 from core.settings.env import Rate
@@ -15,10 +16,18 @@ from tests.conftest import Person
 Send = Callable[..., HttpResponse]
 
 
+@pytest.fixture(scope="session")
+def _handler() -> ClientHandler:
+    """The whole stack, put together once: middleware that looks through the static files takes its time."""
+    return ClientHandler(enforce_csrf_checks=True)
+
+
 @pytest.fixture
-def browser() -> Browser:
+def browser(_handler: ClientHandler) -> Browser:
     """A client with a cookie jar, for which CSRF counts; what the server raises comes as its answer."""
-    return Browser(enforce_csrf_checks=True, raise_request_exception=False, headers={"host": "localhost:8000"})
+    browser = Browser(raise_request_exception=False, headers={"host": "localhost:8000"})
+    browser.handler = _handler
+    return browser
 
 
 @pytest.fixture

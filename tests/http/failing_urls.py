@@ -15,6 +15,7 @@ INSIDE = "the password of the database is hunter2"
 
 class FailingView(ApiView):
     permission_classes = (IsPublic,)
+    is_list = True  # takes parameters
 
     def get(self, request: ApiRequest) -> HttpResponse:
         raise RuntimeError(INSIDE)

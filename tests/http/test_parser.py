@@ -4,11 +4,14 @@ import io
 import json
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, NamedTuple
 
 import pytest
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
 from handset_client import Answer, Call, Response
 
 import api.apis
@@ -545,41 +548,51 @@ def test_a_birth_date_is_a_day_that_can_have_been(alice: Person, subtests: pytes
 # -- bodies without a length
 
 
+@contextmanager
+def kept_connection() -> Iterator[None]:
+    """The end of a request closes its connections, and with them the test's transaction."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
 class Wsgi:
     """Calls the process's WSGI application as gunicorn does for a chunked request: no length, an input that ends."""
 
     def __init__(self, person: Person) -> None:
         self.person = person
 
-    def post(self, path: str, body: bytes, **environ: Any) -> Answer:
+    def post(self, path: str, body: bytes) -> Answer:
         from core.wsgi import application  # what a server does before its first request
 
         call = Call("POST", path, body=body, headers={"Content-Type": "application/json"}, is_signed=True)
         attempt = self.person.phone.prepare(call)
         given = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in attempt.headers.items()}
+        environment = {
+            "REQUEST_METHOD": "POST",
+            "PATH_INFO": attempt.url.removeprefix(BASE_URL),
+            "RAW_URI": attempt.url.removeprefix(BASE_URL),
+            "QUERY_STRING": "",
+            "SERVER_NAME": "localhost",
+            "SERVER_PORT": "8000",
+            "REMOTE_ADDR": "192.0.2.1",
+            **given,
+            "CONTENT_TYPE": given.pop("HTTP_CONTENT_TYPE"),
+            "HTTP_HOST": "localhost:8000",
+            "HTTP_TRANSFER_ENCODING": "chunked",
+            "wsgi.url_scheme": "http",
+            "wsgi.input": io.BytesIO(body),
+            "wsgi.input_terminated": True,
+            "wsgi.errors": io.StringIO(),
+        }
         answered: list[Any] = []
-        parts = application(
-            {
-                "REQUEST_METHOD": "POST",
-                "PATH_INFO": attempt.url.removeprefix(BASE_URL),
-                "RAW_URI": attempt.url.removeprefix(BASE_URL),
-                "QUERY_STRING": "",
-                "SERVER_NAME": "localhost",
-                "SERVER_PORT": "8000",
-                "REMOTE_ADDR": "192.0.2.1",
-                **given,
-                "CONTENT_TYPE": given.pop("HTTP_CONTENT_TYPE"),
-                "HTTP_HOST": "localhost:8000",
-                "HTTP_TRANSFER_ENCODING": "chunked",
-                "wsgi.url_scheme": "http",
-                "wsgi.input": io.BytesIO(body),
-                "wsgi.input_terminated": True,
-                "wsgi.errors": io.StringIO(),
-                **environ,
-            },
-            lambda status, headers: answered.extend((int(status.split()[0]), dict(headers))),
-        )
-        return Answer.read(Response(*answered, b"".join(parts)))
+        with kept_connection():
+            parts = application(
+                environment, lambda status, headers: answered.extend((int(status.split()[0]), dict(headers)))
+            )
+            return Answer.read(Response(*answered, b"".join(parts)))
 
 
 def test_a_chunked_body_is_read_like_any_other(alice: Person) -> None:

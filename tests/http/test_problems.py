@@ -220,8 +220,8 @@ def test_the_api_knows_no_csrf_and_pages_do(send: Send, alice: Person) -> None:
     assert send("POST", "contacts/", {"display_name": "Ada"}, person=alice).status_code == 201
     problem_of(send("POST", "contacts/", {"display_name": "Ada"}), 401, "token_missing")
     assert Contact.objects.count() == 1
-    problem_of(send("POST", "/", {}), 403, "csrf_failed")
-    page = send("POST", "/", {}, headers=HTML)
+    problem_of(send("POST", "/cms/login/", {}), 403, "csrf_failed")
+    page = send("POST", "/cms/login/", {}, headers=HTML)
     assert (page.status_code, page["content-type"]) == (403, "text/html; charset=utf-8")
 
 

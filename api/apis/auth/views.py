@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from rest_framework.response import Response
 
-from api import pagination, throttling
+from api import throttling
 from api.apis.auth import selectors, services
 from api.apis.auth.serializers import (
     KeySetSerializer,
@@ -28,25 +28,12 @@ from api.platform.revocation import SessionState
 from api.platform.signing import SignatureInvalid, Tag
 from api.requests import ApiRequest
 from api.schema import answers
-from api.views import ApiView
+from api.views import ApiView, DeviceSignedView
 
 _REPEATABLE = frozenset({SessionState.LIVE, SessionState.SUPERSEDED})
 
 
-class DeviceTokenView(ApiView):
-    """Signed by the device's key; a bearer token means nothing here."""
-
-    permission_classes = (IsPublic,)
-    signature_tag = Tag.TOKEN
-    signature_is_required = True
-    takes_token = False
-    is_confidential = True
-
-    def limits(self, request: ApiRequest) -> list[Limit]:
-        return [throttling.limit("auth_token", f"d:{request.caller.device_id}")]
-
-
-class GetTokenView(DeviceTokenView):
+class GetTokenView(DeviceSignedView):
     """`POST auth/get-token/`: the device's present session, or a first one. Repeating it changes nothing."""
 
     @answers(TokenPairSerializer, takes=TokenRequestSerializer, summary="Get the device's tokens")
@@ -61,7 +48,7 @@ class GetTokenView(DeviceTokenView):
         return Response(represent_grant(services.device_tokens(request.caller, device_id=device_id, details=details)))
 
 
-class RefreshTokenView(DeviceTokenView):
+class RefreshTokenView(DeviceSignedView):
     """`POST auth/refresh-token/`: the next refresh token and a fresh access token."""
 
     def limits(self, request: ApiRequest) -> list[Limit]:
@@ -102,7 +89,6 @@ class CheckView(ApiView):
 
     @answers(WhoAmISerializer, summary="Who is this token?")
     def get(self, request: ApiRequest) -> Response:
-        pagination.require_no_parameters(request)
         session = selectors.own_session(request.caller)
         assert request.claims is not None
         return Response(
@@ -165,6 +151,7 @@ class SignInView(ApiView):
 class SignOutView(ApiView):
     """`POST auth/logout/`: ends this session. Repeating it, also with the ended session's token, is fine."""
 
+    takes_body = False
     permission_classes = (IsDevice,)
     session_states = frozenset(SessionState)
 

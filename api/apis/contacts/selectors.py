@@ -87,7 +87,10 @@ def contacts_of(
         order.insert(0, Order("rank", True))
         columns.append("rank")
     order.append(Order("id", False))
-    return page_of(rows.values(*columns), order=order, cursor=cursor, limit=limit, wants_total=wants_total)
+    partition = ("organization_id", organizations)
+    return page_of(
+        rows.values(*columns), order=order, cursor=cursor, limit=limit, wants_total=wants_total, partition=partition
+    )
 
 
 def _organizations(caller: Caller, names: Sequence[str] | None) -> list[uuid.UUID]:

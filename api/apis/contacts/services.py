@@ -214,13 +214,23 @@ def _told(field: str, value: Any) -> Any:
 
 
 def _set_primaries(contact: Contact, primaries: Mapping[str, str]) -> None:
-    """Makes each value the primary entry of its list, under the label it had there; the empty text removes that."""
+    """Makes each value the primary one of its list: the entry that has it becomes primary, else the primary entry takes it
+    over and keeps its label. The empty text removes the primary entry.
+    """
     for field, value in primaries.items():
-        entries = getattr(contact, field)
-        label = next((entry["label"] for entry in entries if entry["value"] == value), "")
-        primary = [{"label": label, "value": value, "is_primary": True}] if value else []
-        others = [entry for entry in entries if not entry["is_primary"] and entry["value"] != value]
-        setattr(contact, field, primary + others)
+        entries = [dict(entry) for entry in getattr(contact, field)]
+        known = next((entry for entry in entries if entry["value"] == value), None)
+        primary = next((entry for entry in entries if entry["is_primary"]), None)
+        if not value:
+            entries = [entry for entry in entries if entry is not primary]
+        elif known is not None:
+            for entry in entries:
+                entry["is_primary"] = entry is known
+        elif primary is not None:
+            primary["value"] = value
+        else:
+            entries.insert(0, {"label": "", "value": value, "is_primary": True})
+        setattr(contact, field, entries)
 
 
 def _complete_name(contact: Contact) -> None:

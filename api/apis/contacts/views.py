@@ -55,7 +55,6 @@ class ContactListView(ApiView):
         summary="Create a contact",
     )
     def post(self, request: ApiRequest) -> Response:
-        pagination.require_no_parameters(request)
         body = ContactCreateSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         contact_id, is_new = services.create_contact(
@@ -76,12 +75,10 @@ class ContactView(ApiView):
 
     @answers(ContactSerializer, summary="A contact")
     def get(self, request: ApiRequest, slug: str) -> Response:
-        pagination.require_no_parameters(request)
         return Response(represent_contact(request.caller, selectors.contact_of(request.caller, slug)))
 
     @answers(ContactSerializer, takes=ContactReplaceSerializer, summary="Replace a contact")
     def put(self, request: ApiRequest, slug: str) -> Response:
-        pagination.require_no_parameters(request)
         body = ContactReplaceSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         contact_id = services.replace_contact(
@@ -91,7 +88,6 @@ class ContactView(ApiView):
 
     @answers(ContactSerializer, takes=ContactUpdateSerializer, summary="Change a contact")
     def patch(self, request: ApiRequest, slug: str) -> Response:
-        pagination.require_no_parameters(request)
         body = ContactUpdateSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         contact_id = services.update_contact(
@@ -101,7 +97,6 @@ class ContactView(ApiView):
 
     @answers(None, statuses=(HTTPStatus.NO_CONTENT,), summary="Delete a contact")
     def delete(self, request: ApiRequest, slug: str) -> Response:
-        pagination.require_no_parameters(request)
         services.delete_contact(request.caller, name=slug)
         return Response(status=HTTPStatus.NO_CONTENT)
 
@@ -109,10 +104,10 @@ class ContactView(ApiView):
 class ContactRestoreView(ApiView):
     """`contacts/<slug>/restore/`: within 30 days of the deletion."""
 
+    takes_body = False
     permission_classes = (IsPerson,)
 
     @answers(ContactSerializer, summary="Restore a deleted contact")
     def post(self, request: ApiRequest, slug: str) -> Response:
-        pagination.require_no_parameters(request)
         contact_id = services.restore_contact(request.caller, name=slug)
         return Response(represent_contact(request.caller, selectors.stored_contact(contact_id)))

@@ -14,7 +14,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from api.apis.auth import services as auth
-from api.exceptions import ApiError, InvalidInput
+from api.exceptions import ApiError, InvalidInput, NotThere
 from api.models import Algorithm, AppKey, AppKeyStatus, Device, EndReason, Platform
 from api.platform import audit, device_keys, keys, signing
 from api.platform.callers import Caller
@@ -197,8 +197,10 @@ def rotate_key(caller: Caller, *, device: Device, public_key: object | None, key
 
 @transactional
 def revoke_device(caller: Caller, *, device_id: uuid.UUID) -> None:
-    """Ends a device and its sessions for good; harmless when repeated."""
-    device = Device.objects.select_for_update().get(id=device_id)
+    """Ends a device and its sessions for good; harmless when repeated. Raises NotThere."""
+    device = Device.objects.select_for_update().filter(id=device_id).first()
+    if device is None:
+        raise NotThere
     if device.revoked_at is not None:
         return
     device.revoked_at = timezone.now()

@@ -24,7 +24,7 @@ from api.platform.limits import Limit
 from api.platform.signing import Tag
 from api.requests import ApiRequest, signed_target
 from api.schema import answers
-from api.views import ApiView
+from api.views import ApiView, DeviceSignedView
 
 
 def represent(key: DeviceKey) -> dict[str, object]:
@@ -77,19 +77,6 @@ class RegisterView(ApiView):
         return Response(represent(key), HTTPStatus.CREATED if is_new else HTTPStatus.OK)
 
 
-class DeviceSignedView(ApiView):
-    """Signed by the device's key, without a token."""
-
-    permission_classes = (IsPublic,)
-    signature_tag = Tag.TOKEN
-    signature_is_required = True
-    takes_token = False
-    is_confidential = True
-
-    def limits(self, request: ApiRequest) -> list[Limit]:
-        return [throttling.limit("auth_token", f"d:{request.caller.device_id}")]
-
-
 class RotateView(DeviceSignedView):
     """`POST device/rotate/`: the next key. The present one lives until the next is first used."""
 
@@ -109,6 +96,8 @@ class RotateView(DeviceSignedView):
 
 class RevokeView(DeviceSignedView):
     """`POST device/revoke/`: the device says goodbye. A repeat meets `device_revoked`, which means done."""
+
+    takes_body = False
 
     @answers(None, statuses=(HTTPStatus.NO_CONTENT,), summary="Revoke this device")
     def post(self, request: ApiRequest) -> Response:

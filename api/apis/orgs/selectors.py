@@ -30,18 +30,21 @@ PERMISSIONS: Mapping[str, frozenset[str]] = {
 
 
 @functools.cache
-def _permissions(overrides: str) -> Mapping[str, frozenset[str]]:
-    """The table with the overrides of the settings. Raises ValueError for what it does not know."""
-    table = dict(PERMISSIONS)
-    for action, roles in json.loads(overrides).items():
-        if action not in table or not set(roles) <= _EVERYONE:
-            raise ValueError(f"ORG_PERMISSIONS: unknown action or role in {action!r}")
-        table[action] = frozenset(roles)
-    return table
+def permissions_with(overrides: str) -> Mapping[str, frozenset[str]]:
+    """The table with the overrides of ORG_PERMISSIONS. Raises ValueError, saying what is wrong with them."""
+    given = json.loads(overrides)
+    if not isinstance(given, dict):
+        raise ValueError("write a JSON object: action -> list of roles")
+    for action, roles in given.items():
+        if action not in PERMISSIONS:
+            raise ValueError(f"there is no action {action}")
+        if not isinstance(roles, list) or not all(role in _EVERYONE for role in roles):
+            raise ValueError(f"{action} takes a list of {', '.join(sorted(_EVERYONE))}")
+    return {**PERMISSIONS, **{action: frozenset(roles) for action, roles in given.items()}}
 
 
 def permitted_roles(action: str) -> Collection[str]:
-    return _permissions(settings.ORG_PERMISSIONS)[action]
+    return permissions_with(settings.ORG_PERMISSIONS)[action]
 
 
 def organizations_permitting(caller: Caller, action: str) -> list[uuid.UUID]:

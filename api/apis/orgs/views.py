@@ -32,5 +32,4 @@ class OrganizationView(ApiView):
 
     @answers(OrganizationSerializer, summary="One of your organizations")
     def get(self, request: ApiRequest, org_slug: str) -> Response:
-        pagination.require_no_parameters(request)
         return Response(selectors.organization_of(request.caller, org_slug))

@@ -2,7 +2,6 @@
 
 from rest_framework.response import Response
 
-from api import pagination
 from api.apis.users import selectors, services
 from api.apis.users.serializers import ProfileSerializer, ProfileUpdateSerializer
 from api.permissions import IsPerson
@@ -16,12 +15,10 @@ class MeView(ApiView):
 
     @answers(ProfileSerializer, summary="Your profile")
     def get(self, request: ApiRequest) -> Response:
-        pagination.require_no_parameters(request)
         return Response(selectors.own_profile(request.caller))
 
     @answers(ProfileSerializer, takes=ProfileUpdateSerializer, summary="Change your profile")
     def patch(self, request: ApiRequest) -> Response:
-        pagination.require_no_parameters(request)
         body = ProfileUpdateSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         services.update_profile(request.caller, changes=body.validated_data)

@@ -1,9 +1,9 @@
 """Django's command, through our services: the person gets their personal organization and an audit row like anybody."""
 
 import getpass
-import os
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.validators import validate_email
@@ -23,7 +23,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         email = options["email"] or (input("E-mail address: ") if options["is_interactive"] else "")
-        password = os.environ.get("DJANGO_SUPERUSER_PASSWORD", "")
+        password = settings.SUPERUSER_PASSWORD
         if not password and options["is_interactive"]:
             password = getpass.getpass()
         try:

@@ -1,8 +1,8 @@
 """`make run`: everything on one machine — schema, demo data, background process, server — and what to do with it."""
 
 import json
-import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -27,6 +27,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.EMBEDDED:
             raise CommandError("this starts the embedded default only; see entrypoint.sh for a deployment")
+        _require_free_port()
         call_command("migrate", verbosity=0)
         shown = demo.prepare()
         path = Path(settings.VAR_DIR) / "demo.json"
@@ -56,6 +57,14 @@ class Command(BaseCommand):
         self.stdout.write("\n".join(lines))
 
 
+def _require_free_port() -> None:
+    """Raises CommandError when another server listens where this one would."""
+    try:
+        socket.create_server((settings.BIND_ADDRESS, settings.PORT), reuse_port=False).close()
+    except OSError:
+        raise CommandError(f"port {settings.PORT} is taken; choose another: PORT=8010 make run") from None
+
+
 def _supervise(when_up: Any) -> int:
     """Runs the server and the background process until one is asked to stop; a background process that dies is
     started again. Returns the exit status.
@@ -65,7 +74,7 @@ def _supervise(when_up: Any) -> int:
     )
     background = _start_background()
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     try:
         _wait_until_up(server, stop)
@@ -85,7 +94,7 @@ def _supervise(when_up: Any) -> int:
 
 
 def _start_background() -> "subprocess.Popen[bytes]":
-    return subprocess.Popen([sys.executable, "manage.py", "run_outbox"], env=dict(os.environ))
+    return subprocess.Popen([sys.executable, "manage.py", "run_outbox"], start_new_session=True)
 
 
 def _wait_until_up(server: "subprocess.Popen[bytes]", stop: threading.Event) -> None:

@@ -7,8 +7,10 @@ from datetime import timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from api.models import Session, SignInFailures
+from api.models import Outcome, Session, SignInFailures
 from api.models.base import identity_of
+from api.platform import audit
+from api.platform.callers import Caller
 from api.platform.keys import purpose_key
 from api.platform.transactions import transactional
 
@@ -24,7 +26,7 @@ def key_of(email: str, device_id: uuid.UUID) -> bytes:
 
 
 @transactional
-def may_try(key: bytes) -> bool:
+def may_try(caller: Caller, key: bytes) -> bool:
     """Counts one attempt as a failure in advance; False while the account is locked. `forgive` takes it back."""
     now = timezone.now()
     SignInFailures.objects.bulk_create([SignInFailures(key=key, window_started_at=now)], ignore_conflicts=True)
@@ -40,6 +42,14 @@ def may_try(key: bytes) -> bool:
         seconds = min(settings.LOCKOUT_SECONDS * 2**row.locks, settings.LOCKOUT_MAX_SECONDS)
         row.locked_until = now + timedelta(seconds=seconds)
         row.locks, row.failures, row.window_started_at = row.locks + 1, 0, now
+        # Which account it is stands in the rows of the failures before; its key here would tell nobody.
+        audit.record(
+            caller,
+            "auth.account_locked",
+            target_kind="sign_in",
+            outcome=Outcome.REFUSED,
+            changes={"seconds": [None, seconds]},
+        )
     row.save()
     return True
 

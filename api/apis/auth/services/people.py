@@ -13,6 +13,7 @@ from api.apis.auth.services.sessions import (
     TokenGrant,
     end_sessions,
     grant_of,
+    lock_device,
     locked_device,
     open_session,
     repeatable_successor,
@@ -21,10 +22,11 @@ from api.apis.users import services as users
 from api.exceptions import ApiError, NotThere
 from api.models import EndReason, Outcome, Session, User
 from api.models.base import identity_of
-from api.platform import audit
+from api.platform import audit, revocation
 from api.platform.callers import Caller
 from api.platform.keys import purpose_key
 from api.platform.passwords import password_matches
+from api.platform.revocation import SessionState
 from api.platform.tokens import TokenRefused, TokenRevoked
 from api.platform.transactions import transactional
 
@@ -104,7 +106,7 @@ def sign_in(caller: Caller, *, email: str, password: str) -> TokenGrant:
     digest = _opening_digest(email)
     assert caller.device_id is not None
     key = failures.key_of(email, caller.device_id)
-    is_unlocked = failures.may_try(key)
+    is_unlocked = failures.may_try(caller, key)
     person = User.objects.filter(email_identity=identity_of(email)).first()
     is_right = password_matches(person, password)
     if person is None or not (is_unlocked and is_right and person.is_active):
@@ -181,8 +183,18 @@ def _record_failure(caller: Caller, person: User | None) -> None:
 
 @transactional
 def sign_out(caller: Caller) -> None:
-    """Ends the caller's session; harmless when repeated. The device stays registered."""
-    end_sessions(caller, reason=EndReason.SIGNED_OUT, session_id=caller.session_id)
+    """Ends the caller's session, and the one that has superseded it while its answer was lost; harmless when repeated.
+
+    The device stays registered.
+    """
+    assert caller.device_id is not None
+    assert caller.session_id is not None
+    lock_device(caller.device_id)
+    over = [caller.session_id]
+    if revocation.state_of(caller.session_id) is SessionState.SUPERSEDED:
+        over += Session.objects.filter(predecessor=caller.session_id).values_list("id", flat=True)
+    for session_id in over:
+        end_sessions(caller, reason=EndReason.SIGNED_OUT, session_id=session_id)
 
 
 class StaffProtected(ApiError):

@@ -52,7 +52,7 @@ def device_tokens(caller: Caller, *, device_id: uuid.UUID, details: dict[str, An
     `details` holds Device's columns to bring up to date. Raises DeviceRevoked.
     """
     device = locked_device(device_id)
-    session = live_session(device)
+    session = live_session(caller, device)
     if session is None:
         session = open_session(caller, device=device, user=None, opened_by="auth.get-token")
     _note_call(device, caller, details)
@@ -69,8 +69,14 @@ def grant_of(session: Session) -> TokenGrant:
     return TokenGrant(session, device.rekey_requested_at is not None or is_outdated)
 
 
+def lock_device(device_id: uuid.UUID) -> Device:
+    """Locks a device, revoked or not: whatever changes its sessions does so first."""
+    return Device.objects.select_for_update().get(id=device_id)
+
+
 def locked_device(device_id: uuid.UUID) -> Device:
-    device = Device.objects.select_for_update().get(id=device_id)
+    """The device, locked. Raises DeviceRevoked."""
+    device = lock_device(device_id)
     if device.revoked_at is not None:
         raise DeviceRevoked
     return device
@@ -89,14 +95,14 @@ def _note_call(device: Device, caller: Caller, details: dict[str, Any]) -> None:
     device.save(update_fields=list(changes))
 
 
-def live_session(device: Device) -> Session | None:
+def live_session(caller: Caller, device: Device) -> Session | None:
     """The device's session that can still be used, with its user. The device is locked by the caller."""
     session = Session.objects.select_related("user").filter(live_device=device).first()
     if session is None:
         return None
     session.device = device
     if _is_over(session):
-        _end([session.id], EndReason.EXPIRED, None)
+        _end(caller, [session.id], EndReason.EXPIRED)
         return None
     return session
 
@@ -147,16 +153,16 @@ def open_session(
         Session.objects.filter(id=before.id).update(successor=session)
         revocation.announce([before.id])
     if user is not None:
-        _end_oldest(user)
+        _end_oldest(caller, user)
     return session
 
 
-def _end_oldest(user: User) -> None:
+def _end_oldest(caller: Caller, user: User) -> None:
     """Keeps a person's live sessions within their number; the oldest end."""
     live = Session.objects.filter(user=user, ended_at=None, live_device__isnull=False).order_by("-created_at", "-id")
     surplus = list(live.values_list("id", flat=True)[settings.SESSIONS_PER_PERSON :])
     if surplus:
-        _end(surplus, EndReason.TOO_MANY, None)
+        _end(caller, surplus, EndReason.TOO_MANY)
 
 
 def repeatable_successor(session_id: uuid.UUID | None, *, opened_by: str, opening_digest: bytes) -> Session | None:
@@ -237,7 +243,7 @@ def _is_same_attempt(kept: bytes | None, given: bytes | None) -> bool:
 
 def _end_for_reuse(caller: Caller, session: Session) -> None:
     Device.objects.filter(id=session.device_id, rekey_requested_at=None).update(rekey_requested_at=timezone.now())
-    _end([session.id], EndReason.REFRESH_REUSED, None)
+    _end(caller, [session.id], EndReason.REFRESH_REUSED)
     audit.record(
         caller,
         "auth.refresh_reuse_detected",
@@ -261,19 +267,19 @@ def end_sessions(
     given = {column: value for column, value in chosen.items() if value is not None}
     assert len(given) == 1
     ids = list(Session.objects.filter(ended_at=None, **given).values_list("id", flat=True))
-    _end(ids, reason, caller.user_id)
-    for ended_id in ids:
-        audit.record(
-            caller, "session.ended", target_kind="session", target_id=ended_id, changes={"reason": [None, reason]}
-        )
+    _end(caller, ids, reason)
     return len(ids)
 
 
-def _end(session_ids: list[uuid.UUID], reason: EndReason, by: uuid.UUID | None) -> None:
+def _end(caller: Caller, session_ids: list[uuid.UUID], reason: EndReason) -> None:
     now = timezone.now()
     Session.objects.filter(id__in=session_ids, ended_at=None).update(
-        live_device=None, ended_at=now, end_reason=reason, ended_by=by, updated_at=now
+        live_device=None, ended_at=now, end_reason=reason, ended_by=caller.user_id, updated_at=now
     )
+    for session_id in session_ids:
+        audit.record(
+            caller, "session.ended", target_kind="session", target_id=session_id, changes={"reason": [None, reason]}
+        )
     revocation.announce(session_ids)
 
 
