@@ -100,6 +100,8 @@ class ApiView(APIView):
 
     def _require_nothing_else(self, request: ApiRequest) -> None:
         """Refuses parameters and members where none are known. Lists look at their own parameters."""
+        if request.method not in self.allowed_methods:
+            return  # which is what the answer says
         if not self.is_list or request.method not in throttling.SAFE_METHODS:
             require_no_parameters(request)
         if not self.takes_body and request.method not in throttling.SAFE_METHODS and request.data:

@@ -104,10 +104,12 @@ def test_every_order_ends_in_a_unique_key(alice: Person) -> None:
 )
 def test_no_row_is_repeated_or_lost_while_others_come_and_go(alice: Person, sort: str, seed: int) -> None:
     rng = random.Random(f"{sort}{seed}")
+    organizations = [None, *(factories.group(alice.user, name=name) for name in ("One", "Two"))]
 
     def make() -> Contact:
-        letter = rng.choice("abcdé")
-        return make_contact(alice, display_name=letter, first_name=rng.choice("xyz"), email=f"{letter}@example.com")
+        letter, name = rng.choice("abcdé"), rng.choice("xyz")
+        values = {"display_name": letter, "first_name": name, "email": f"{letter}@example.com"}
+        return make_contact(alice, rng.choice(organizations), **values)
 
     stable = {str(make().id) for _ in range(12)}
     fleeting = [make() for _ in range(6)]

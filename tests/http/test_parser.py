@@ -412,7 +412,7 @@ def test_no_name_in_a_path_is_more_than_a_404(send: Send, alice: Person, subtest
         for path in (f"contacts/{name}/", f"contacts/{name}/restore/", f"orgs/{name}/"):
             for method in ("GET", "PUT", "PATCH", "DELETE", "POST"):
                 with subtests.test(f"{method} {path[:60]}"):
-                    body = None if method == "GET" else {"display_name": "Ada"}
+                    body = None if method == "GET" or "restore" in path else {"display_name": "Ada"}
                     assert send(method, path, body, person=alice).status_code in {404, 405}
 
 

@@ -74,8 +74,8 @@ def contacts_of(
     rows: QuerySet[Contact, Any] = Contact.objects.filter(organization_id__in=organizations, deleted_at=None)
     if "creator" in filters:
         names = [identity_of(name) for name in filters["creator"]]
-        names = [name for name in names if len(name.encode()) <= IDENTITY_MAX_BYTES]
-        rows = rows.filter(creator__username_identity__in=names)
+        possible = [name for name in names if len(name.encode()) <= IDENTITY_MAX_BYTES]
+        rows = rows.filter(creator__username_identity__in=possible or [""])
     if "updated_since" in filters:
         since: datetime = min(filters["updated_since"])
         rows = rows.filter(updated_at__gte=since)
@@ -83,6 +83,8 @@ def contacts_of(
     columns = [*COLUMNS, *(column for column, _ in order if column not in COLUMNS)]
     if query:
         terms = search.query_terms(query)
+        if not terms:
+            return Page([], None, None, 0 if wants_total else None)
         rows = _matching(rows, organizations, terms)
         order.insert(0, Order("rank", True))
         columns.append("rank")
@@ -103,8 +105,6 @@ def _matching(
     rows: "QuerySet[Contact, Any]", organizations: Sequence[uuid.UUID], terms: Sequence[str]
 ) -> "QuerySet[Contact, Any]":
     """Rows in which every term begins a word, with `rank`: the sum of the weights of the best words."""
-    if not terms:
-        return rows.none().annotate(rank=Value(0))
     rank: Any = Value(0)
     for term in terms:
         first, behind = search.prefix_range(term)

@@ -3,14 +3,13 @@
 import hmac
 import uuid
 from datetime import timedelta
+from typing import NamedTuple
 
 from django.conf import settings
 from django.utils import timezone
 
-from api.models import Outcome, Session, SignInFailures
+from api.models import Session, SignInFailures
 from api.models.base import identity_of
-from api.platform import audit
-from api.platform.callers import Caller
 from api.platform.keys import purpose_key
 from api.platform.transactions import transactional
 
@@ -25,33 +24,33 @@ def key_of(email: str, device_id: uuid.UUID) -> bytes:
     return hmac.digest(purpose_key("lockout"), f"{identity}|{who}".encode(), "sha256")
 
 
+class Attempt(NamedTuple):
+    """Whether an attempt may be made, and for how long its failure locks the account (0: not at all)."""
+
+    is_allowed: bool
+    lock_seconds: int = 0
+
+
 @transactional
-def may_try(caller: Caller, key: bytes) -> bool:
-    """Counts one attempt as a failure in advance; False while the account is locked. `forgive` takes it back."""
+def begin_attempt(key: bytes) -> Attempt:
+    """Counts one attempt as a failure in advance; none is allowed while the account is locked. `forgive` takes it back."""
     now = timezone.now()
     SignInFailures.objects.bulk_create([SignInFailures(key=key, window_started_at=now)], ignore_conflicts=True)
     row = SignInFailures.objects.select_for_update().get(key=key)
     if row.locked_until is not None and now < row.locked_until:
-        return False
+        return Attempt(is_allowed=False)
     if now - row.window_started_at > timedelta(seconds=settings.LOCKOUT_WINDOW_SECONDS):
         row.failures, row.window_started_at = 0, now
     if row.locked_until is not None and now - row.locked_until > timedelta(seconds=settings.LOCKOUT_MAX_SECONDS):
         row.locks = 0
     row.failures += 1
+    seconds = 0
     if row.failures >= settings.LOCKOUT_FAILURES:
         seconds = min(settings.LOCKOUT_SECONDS * 2**row.locks, settings.LOCKOUT_MAX_SECONDS)
         row.locked_until = now + timedelta(seconds=seconds)
         row.locks, row.failures, row.window_started_at = row.locks + 1, 0, now
-        # Which account it is stands in the rows of the failures before; its key here would tell nobody.
-        audit.record(
-            caller,
-            "auth.account_locked",
-            target_kind="sign_in",
-            outcome=Outcome.REFUSED,
-            changes={"seconds": [None, seconds]},
-        )
     row.save()
-    return True
+    return Attempt(is_allowed=True, lock_seconds=seconds)
 
 
 def forgive(key: bytes) -> None:

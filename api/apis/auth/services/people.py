@@ -106,11 +106,11 @@ def sign_in(caller: Caller, *, email: str, password: str) -> TokenGrant:
     digest = _opening_digest(email)
     assert caller.device_id is not None
     key = failures.key_of(email, caller.device_id)
-    is_unlocked = failures.may_try(caller, key)
+    attempt = failures.begin_attempt(key)
     person = User.objects.filter(email_identity=identity_of(email)).first()
     is_right = password_matches(person, password)
-    if person is None or not (is_unlocked and is_right and person.is_active):
-        _record_failure(caller, person)
+    if person is None or not (attempt.is_allowed and is_right and person.is_active):
+        _record_failure(caller, person, attempt.lock_seconds)
         raise InvalidCredentials
     failures.forgive(key)
     return _repeated(caller, "token.pair", digest, password, person) or _signed_in(caller, person.id, digest)
@@ -170,8 +170,8 @@ def _note_sign_in(caller: Caller, session: Session, person: User) -> None:
 
 
 @transactional
-def _record_failure(caller: Caller, person: User | None) -> None:
-    """One row whether or not there is such a person: writing it must not tell."""
+def _record_failure(caller: Caller, person: User | None, lock_seconds: int) -> None:
+    """The same rows whether or not there is such a person: writing them must not tell."""
     audit.record(
         caller,
         "auth.sign_in_failed",
@@ -179,6 +179,15 @@ def _record_failure(caller: Caller, person: User | None) -> None:
         target_id=person.id if person else "",
         outcome=Outcome.REFUSED,
     )
+    if lock_seconds:
+        # Which account it is stands in the row above; the counter's own key would tell nobody.
+        audit.record(
+            caller,
+            "auth.account_locked",
+            target_kind="sign_in",
+            outcome=Outcome.REFUSED,
+            changes={"seconds": [None, lock_seconds]},
+        )
 
 
 @transactional

@@ -1,0 +1,448 @@
+"""`POST token/pair/`: signing in. Whoever does not get in learns nothing but that."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from handset_client import Answer
+from handset_client.outcomes import accept
+from pytest_django import Settings
+
+from api.apis.auth import services as auth
+from api.apis.auth.services import failures
+from api.models import AuditEntry, EndReason, Outcome, Session, SignInFailures, User
+from api.platform import callers
+from api.platform.passwords import Argon2id
+from tests.apis.auth.wire import (
+    Draft,
+    MakePhone,
+    assert_changes_nothing,
+    assert_refused,
+    get_token,
+    lower_rates,
+    rows,
+    send,
+    with_token,
+)
+from tests.conftest import PASSWORD, Person
+from tests.phones import BASE_URL, InProcess, Phone
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
+
+PhoneOnWire = tuple[Phone, InProcess]
+Clock = time_machine.Traveller
+WRONG = "correct horse battery stapel"
+NOBODY = "nobody@example.com"
+MINUTE = 60
+
+
+@pytest.fixture
+def device(new_phone: MakePhone) -> PhoneOnWire:
+    """A phone on which nobody ever signed in, in a session that has been used."""
+    return another(new_phone)
+
+
+def another(new_phone: MakePhone) -> PhoneOnWire:
+    phone, transport = new_phone()
+    accept(phone.request("GET", "auth/check/"))
+    return phone, transport
+
+
+def sign_in(device: PhoneOnWire, email: Any, password: Any = PASSWORD, *, token: str = "") -> Answer:
+    phone, transport = device
+    body = {"email": email, "password": password}
+    return with_token(transport, "POST", "token/pair/", token or phone.state.access or "", body)
+
+
+def on_own_phone(person: Person) -> PhoneOnWire:
+    return person.phone, person.transport
+
+
+def test_person_gets_a_session_on_this_device(device: PhoneOnWire, alice: Person) -> None:
+    before = device[0].state.session_id
+    answer = sign_in(device, alice.email)
+    assert (answer.status, answer.headers["cache-control"]) == (200, "no-store")
+    assert answer.json["user"]["id"] == str(alice.user.id)
+    assert answer.json["device"]["id"] == device[0].state.device_id
+    session = Session.objects.get(id=answer.json["session_id"])
+    assert (session.amr, str(session.device_id)) == (["pwd"], device[0].state.device_id)
+    old = Session.objects.get(id=before)
+    assert (old.live_device_id, old.successor_id) == (None, session.id)
+    assert accept(with_token(device[1], "GET", "users/me/", answer.json["access"])).json["email"] == alice.email
+    # The person's session on the other phone is as it was.
+    assert accept(alice.get("users/me/")).json["email"] == alice.email
+
+
+def test_it_is_audited(device: PhoneOnWire, alice: Person) -> None:
+    sign_in(device, alice.email, WRONG)
+    accept(sign_in(device, alice.email))
+    failed, succeeded = AuditEntry.objects.filter(device_id=device[0].state.device_id, action__startswith="auth.")
+    assert (failed.action, failed.outcome, failed.target_id) == (
+        "auth.sign_in_failed",
+        Outcome.REFUSED,
+        str(alice.user.id),
+    )
+    assert (succeeded.action, succeeded.on_behalf_of) == ("auth.signed_in", str(alice.user.id))
+    assert User.objects.get(id=alice.user.id).last_login is not None
+
+
+@pytest.mark.parametrize("spell", [str.upper, str.title, lambda email: f" {email} "], ids=["upper", "title", "spaces"])
+def test_address_is_the_same_in_every_case(device: PhoneOnWire, alice: Person, spell: Callable[[str], str]) -> None:
+    assert accept(sign_in(device, spell(alice.email))).json["user"]["email"] == alice.email
+
+
+# -- one refusal for everybody
+
+
+def wrong_password(alice: Person) -> tuple[str, str]:
+    return alice.email, WRONG
+
+
+def unknown_address(alice: Person) -> tuple[str, str]:
+    return NOBODY, PASSWORD
+
+
+def deactivated_person(alice: Person) -> tuple[str, str]:
+    auth.deactivate_person(callers.command(), user_id=alice.user.id)
+    return alice.email, PASSWORD
+
+
+def locked_account(alice: Person) -> tuple[str, str]:
+    locked = {"window_started_at": timezone.now(), "locked_until": timezone.now() + timedelta(minutes=15), "locks": 1}
+    SignInFailures.objects.create(key=failures.key_of(alice.email, None), **locked)
+    return alice.email, PASSWORD
+
+
+def person_without_a_password(alice: Person) -> tuple[str, str]:
+    alice.user.set_unusable_password()
+    alice.user.save()
+    return alice.email, PASSWORD
+
+
+def person_with_a_broken_password(alice: Person) -> tuple[str, str]:
+    User.objects.filter(id=alice.user.id).update(password="")
+    return alice.email, "x"
+
+
+REFUSED = [
+    wrong_password,
+    unknown_address,
+    deactivated_person,
+    locked_account,
+    person_without_a_password,
+    person_with_a_broken_password,
+]
+
+
+def comparable(answer: Answer) -> tuple[Any, ...]:
+    body = {name: value for name, value in answer.json.items() if name != "request_id"}
+    headers = {name: value for name, value in answer.headers.items() if name != "x-request-id"}
+    return answer.status, body, headers
+
+
+@pytest.mark.parametrize("prepare", REFUSED)
+def test_every_refusal_is_the_same(
+    device: PhoneOnWire, alice: Person, prepare: Callable[[Person], tuple[str, str]]
+) -> None:
+    model = sign_in(device, "somebody-else@example.com")
+    assert_refused(model, 401, "invalid_credentials")
+    limits = {"x-ratelimit-remaining", "ratelimit"}
+    status, body, headers = comparable(sign_in(device, *prepare(alice)))
+    expected_status, expected_body, expected_headers = comparable(model)
+    assert (status, body) == (expected_status, expected_body)
+    assert headers.keys() == expected_headers.keys()
+    assert {n: v for n, v in headers.items() if n not in limits} == {
+        n: v for n, v in expected_headers.items() if n not in limits
+    }
+
+
+@pytest.fixture
+def hashes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every use of the password hasher, as it happens."""
+    used: list[str] = []
+    for name in ("encode", "verify", "harden_runtime"):
+        original = getattr(Argon2id, name)
+
+        def spy(self: Argon2id, *args: Any, original: Any = original, name: str = name, **kwargs: Any) -> Any:
+            used.append(name)
+            return original(self, *args, **kwargs)
+
+        monkeypatch.setattr(Argon2id, name, spy)
+    return used
+
+
+@pytest.mark.parametrize("prepare", [lambda alice: (alice.email, PASSWORD), *REFUSED], ids=["right", *(prepare.__name__ for prepare in REFUSED)])  # fmt: skip
+def test_every_attempt_hashes_once(
+    device: PhoneOnWire, alice: Person, prepare: Callable[[Person], tuple[str, str]], hashes: list[str]
+) -> None:
+    """What takes long takes as long for everybody."""
+    credentials = prepare(alice)
+    hashes.clear()
+    sign_in(device, *credentials)
+    assert len(hashes) == 1
+
+
+def test_repeat_of_a_lost_answer_hashes_once(device: PhoneOnWire, alice: Person, hashes: list[str]) -> None:
+    accept(sign_in(device, alice.email))
+    hashes.clear()
+    accept(sign_in(device, alice.email))
+    assert len(hashes) == 1
+
+
+def test_every_refusal_asks_the_database_the_same(device: PhoneOnWire, alice: Person) -> None:
+    """Strangers do not learn from time either."""
+    counts = []
+    for email, password in ((NOBODY, WRONG), (alice.email, WRONG)):
+        sign_in(device, email, password)  # so that both have a count already
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            assert_refused(sign_in(device, email, password), 401, "invalid_credentials")
+        counts.append([query["sql"].split(" ")[0] for query in queries])
+    assert counts[0] == counts[1]
+
+
+# -- lockout
+
+
+def fail(device: PhoneOnWire, email: str, times: int = 1) -> None:
+    for _ in range(times):
+        assert_refused(sign_in(device, email, WRONG), 401, "invalid_credentials")
+
+
+def test_ten_failures_lock_the_account_for_strange_devices(device: PhoneOnWire, alice: Person, clock: Clock) -> None:
+    fail(device, alice.email, 10)
+    before = AuditEntry.objects.filter(action="auth.signed_in").count()
+    assert_refused(sign_in(device, alice.email), 401, "invalid_credentials")
+    clock.shift(15 * MINUTE - 1)
+    device[0].get_token()
+    assert_refused(sign_in(device, alice.email), 401, "invalid_credentials")
+    assert AuditEntry.objects.filter(action="auth.signed_in").count() == before
+    clock.shift(1)
+    device[0].get_token()
+    accept(sign_in(device, alice.email))
+
+
+def test_nine_failures_lock_nothing(device: PhoneOnWire, alice: Person) -> None:
+    fail(device, alice.email, 9)
+    accept(sign_in(device, alice.email))
+    assert not AuditEntry.objects.filter(action="auth.account_locked").exists()
+
+
+def test_lock_is_audited_once_whether_or_not_there_is_such_an_account(device: PhoneOnWire, alice: Person) -> None:
+    for email in (alice.email, NOBODY):
+        fail(device, email, 12)
+    first, second = AuditEntry.objects.filter(action="auth.account_locked").values("outcome", "target_id", "changes")
+    assert first == second == {"outcome": Outcome.REFUSED, "target_id": "", "changes": {"seconds": [None, 900]}}
+
+
+def test_strange_devices_are_counted_together(alice: Person, new_phone: MakePhone) -> None:
+    """To change devices and addresses does not help."""
+    for number in range(10):
+        fail(another(lambda: new_phone(address=f"198.51.100.{number}")), alice.email)  # noqa: B023 -- called at once
+    assert_refused(sign_in(another(new_phone), alice.email), 401, "invalid_credentials")
+
+
+def test_known_device_is_not_locked_out_by_strangers(device: PhoneOnWire, alice: Person) -> None:
+    fail(device, alice.email, 15)
+    assert_refused(sign_in(device, alice.email), 401, "invalid_credentials")
+    own = on_own_phone(alice)
+    alice.phone.sign_out()
+    accept(sign_in(own, alice.email))
+
+
+def test_known_device_has_a_counter_of_its_own(device: PhoneOnWire, alice: Person) -> None:
+    own = on_own_phone(alice)
+    fail(own, alice.email, 10)
+    assert_refused(sign_in(own, alice.email), 401, "invalid_credentials")
+    # Which is nobody else's.
+    accept(sign_in(device, alice.email))
+
+
+def test_signing_in_makes_a_device_known(device: PhoneOnWire, alice: Person, new_phone: MakePhone) -> None:
+    accept(device[0].sign_in(alice.email, PASSWORD))
+    device[0].sign_out()
+    fail(another(new_phone), alice.email, 10)
+    accept(device[0].sign_in(alice.email, PASSWORD))
+
+
+def test_failures_that_are_far_apart_lock_nothing(device: PhoneOnWire, alice: Person, clock: Clock) -> None:
+    for _ in range(3):
+        fail(device, alice.email, 9)
+        clock.shift(15 * MINUTE + 1)
+        device[0].get_token()
+    accept(sign_in(device, alice.email))
+
+
+def test_lock_doubles_up_to_a_day(device: PhoneOnWire, alice: Person, clock: Clock, settings: Settings) -> None:
+    settings.LOCKOUT_FAILURES = 2
+    for minutes in (15, 30, 60, 120, 240, 480, 960, 1440, 1440):
+        device[0].get_token()
+        fail(device, alice.email, 2)
+        clock.shift(minutes * MINUTE - 1)
+        device[0].get_token()
+        fail(device, alice.email)  # does not count while locked
+        assert_refused(sign_in(device, alice.email), 401, "invalid_credentials")
+        clock.shift(1)
+    device[0].get_token()
+    accept(sign_in(device, alice.email))
+
+
+def test_success_starts_over(device: PhoneOnWire, alice: Person, clock: Clock) -> None:
+    fail(device, alice.email, 10)
+    clock.shift(15 * MINUTE)
+    device[0].get_token()
+    accept(device[0].sign_in(alice.email, PASSWORD))
+    assert not SignInFailures.objects.exists()
+
+
+def test_unknown_address_is_locked_like_any_other(device: PhoneOnWire, alice: Person) -> None:
+    """Otherwise ten guesses would tell whether somebody is there."""
+    fail(device, NOBODY, 12)
+    fail(device, alice.email, 12)
+    counts = SignInFailures.objects.values_list("failures", "locks", "locked_until")
+    assert len(counts) == 2
+    assert len(set(counts)) == 1
+
+
+def test_counters_hold_no_address(device: PhoneOnWire, alice: Person) -> None:
+    fail(device, alice.email)
+    fail(device, NOBODY)
+    stored = repr(list(SignInFailures.objects.values_list()))
+    assert NOBODY not in stored
+    assert alice.email not in stored
+
+
+def test_old_counters_are_swept(device: PhoneOnWire, alice: Person, clock: Clock) -> None:
+    fail(device, alice.email)
+    clock.shift(47 * 3600)
+    assert auth.forget_old_failures() == 0
+    clock.shift(2 * 3600)
+    assert auth.forget_old_failures() == 1
+
+
+def test_guesses_against_one_account_have_a_rate(alice: Person, new_phone: MakePhone, settings: Settings) -> None:
+    devices = [another(new_phone) for _ in range(4)]
+    lower_rates(settings, auth_token=3)
+    for email in (alice.email, NOBODY):
+        answers = [sign_in(device, email, WRONG) for device in devices]
+        assert [answer.status for answer in answers] == [401, 401, 401, 429]
+        # What is left for the account would tell a stranger about other people's attempts.
+        told = {answer.headers["x-ratelimit-remaining"] for answer in answers[:3]}
+        assert told == ({"2"} if email == alice.email else {"1"})
+        assert all("auth_account" not in str(answer.headers) for answer in answers)
+
+
+def test_one_device_has_a_rate(device: PhoneOnWire, settings: Settings) -> None:
+    lower_rates(settings, auth_token=3)
+    statuses = [sign_in(device, f"somebody-{number}@example.com", WRONG).status for number in range(4)]
+    assert statuses == [401, 401, 401, 429]
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff", b"[" * 5000, b'{"email":1,"email":2}'])
+def test_what_cannot_be_read_is_counted_too(device: PhoneOnWire, settings: Settings, content: bytes) -> None:
+    lower_rates(settings, auth_token=3)
+    headers = {"Authorization": f"Bearer {device[0].state.access}", "Content-Type": "application/json"}
+    given = Draft("POST", f"{BASE_URL}/api/v1/token/pair/", headers, content)
+    answers = [send(device[1], given) for _ in range(4)]
+    assert [answer.code for answer in answers] == ["malformed_body"] * 3 + ["throttled"]
+
+
+# -- lost answers
+
+
+def test_lost_answer_is_given_again(device: PhoneOnWire, alice: Person) -> None:
+    first = accept(sign_in(device, alice.email))
+    for _ in range(3):
+        again = accept(sign_in(device, alice.email))
+        assert again.json["session_id"] == first.json["session_id"]
+        assert again.json["refresh"] == first.json["refresh"]
+    assert accept(send(device[1], get_token(device[0]))).json["session_id"] == first.json["session_id"]
+    accept(with_token(device[1], "GET", "auth/check/", first.json["access"]))
+    assert_refused(sign_in(device, alice.email), 401, "token_revoked")
+
+
+def test_lost_answer_is_nobody_elses(device: PhoneOnWire, alice: Person, bob: Person) -> None:
+    accept(sign_in(device, alice.email))
+    before = rows()["Session"]
+    assert_refused(sign_in(device, alice.email, WRONG), 401, "invalid_credentials")
+    assert_refused(sign_in(device, bob.email), 401, "token_revoked")
+    assert rows()["Session"] == before
+
+
+def test_deactivated_meanwhile_the_lost_answer_is_gone(device: PhoneOnWire, alice: Person) -> None:
+    accept(sign_in(device, alice.email))
+    auth.deactivate_person(callers.command(), user_id=alice.user.id)
+    assert_refused(sign_in(device, alice.email), 401, "invalid_credentials")
+    assert accept(send(device[1], get_token(device[0]))).json["user"] is None
+
+
+def test_phone_that_loses_answers_ends_signed_in(device: PhoneOnWire, alice: Person) -> None:
+    phone, transport = device
+    transport.lose_next = 3
+    assert accept(phone.sign_in(alice.email, PASSWORD)).json["user"]["email"] == alice.email
+    assert accept(phone.request("GET", "users/me/")).json["email"] == alice.email
+
+
+# -- one person after the other
+
+
+def test_other_person_takes_the_device_over(alice: Person, bob: Person) -> None:
+    old = alice.phone.state.access or ""
+    answer = accept(alice.phone.sign_in(bob.email, PASSWORD))
+    assert answer.json["user"]["id"] == str(bob.user.id)
+    assert accept(alice.phone.request("GET", "users/me/")).json["email"] == bob.email
+    assert_refused(with_token(alice.transport, "GET", "users/me/", old), 401, "token_revoked")
+    assert Session.objects.filter(device_id=alice.phone.state.device_id, live_device__isnull=False).count() == 1
+
+
+def test_person_has_at_most_twenty_sessions(alice: Person, new_phone: MakePhone, clock: Clock) -> None:
+    first = alice.phone.state.session_id
+    for number in range(20):
+        clock.shift(1)
+        phone, _ = new_phone()
+        accept(phone.sign_in(alice.email, PASSWORD))
+        assert Session.objects.filter(user=alice.user, live_device__isnull=False).count() == min(number + 2, 20)
+    ended = Session.objects.get(id=first)
+    assert (ended.end_reason, ended.live_device_id) == (EndReason.TOO_MANY, None)
+
+
+# -- what is refused
+
+
+def test_other_bodies_are_refused(device: PhoneOnWire, subtests: pytest.Subtests) -> None:
+    phone, transport = device
+    before = rows()
+    for body in (
+        {}, [], None, 1, "x", {"email": NOBODY}, {"password": PASSWORD}, {"email": None, "password": None},
+        {"email": NOBODY, "password": ""}, {"email": NOBODY, "password": 1}, {"email": [NOBODY], "password": PASSWORD},
+        {"email": {"a": NOBODY}, "password": PASSWORD}, {"email": "x" * 1_000_000, "password": PASSWORD},
+        {"email": NOBODY, "password": "x" * 257}, {"email": NOBODY, "password": "a\0b"},
+        {"email": NOBODY, "password": PASSWORD, "user": 1}, {"email": "nobody", "password": PASSWORD},
+    ):  # fmt: skip
+        with subtests.test(body=json.dumps(body)[:60]):
+            answer = with_token(transport, "POST", "token/pair/", phone.state.access or "", body)
+            if body is None:
+                answer = send(
+                    transport,
+                    Draft(
+                        "POST",
+                        f"{BASE_URL}/api/v1/token/pair/",
+                        {"Authorization": f"Bearer {phone.state.access}", "Content-Type": "application/json"},
+                        b"null",
+                    ),
+                )
+            assert_refused(answer, 400, "invalid_input")
+    assert rows() == before
+
+
+def test_it_takes_a_device(device: PhoneOnWire, alice: Person) -> None:
+    body = json.dumps({"email": alice.email, "password": PASSWORD}).encode()
+    given = Draft("POST", f"{BASE_URL}/api/v1/token/pair/", {"Content-Type": "application/json"}, body)
+    assert_changes_nothing(device[1], given, 401, "token_missing")

@@ -1,0 +1,194 @@
+"""Somebody else's, a missing and a deleted one: on every address of an object, by every verb, generated from the table."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from handset_client import Answer
+
+from api.models import AuditEntry, Contact, ContactTerm, Membership, Organization
+from api.models.base import uuid7
+from api.platform import memberships
+from tests.apis.contacts.rows import make_contact
+from tests.conftest import Person
+from tests.http.answers import problem_of
+from tests.http.routes import Route, api_routes
+
+pytestmark = pytest.mark.django_db
+
+OBJECTS = [route for route in api_routes() if route.places]
+BODIES: dict[str, Any] = {"PUT": {"display_name": "Mallory"}, "PATCH": {"title": "Mallory"}, "POST": None}
+
+
+class Named(NamedTuple):
+    """What may stand in the place of a route: the same object by each of its names."""
+
+    foreign: list[str]
+    missing: list[str]
+    deleted: list[str]
+
+
+@pytest.fixture
+def places(alice: Person, charlie: Person, team: Organization) -> dict[str, Named]:
+    """By the name of the place: what is the team's, what is nobody's, and what was charlie's and is deleted."""
+    contact = make_contact(alice, team, display_name="Secret", notes="secret")
+    gone = make_contact(charlie, display_name="Gone")
+    charlie.delete(f"contacts/{gone.slug}/")
+    return {
+        "slug": Named([contact.slug, str(contact.id)], ["secret-aaaaaa", str(uuid7())], [gone.slug, str(gone.id)]),
+        "org_slug": Named([team.slug, str(team.id)], ["team-aaaaaa", str(uuid7())], []),
+    }
+
+
+def calls(route: Route) -> Iterator[tuple[str, Any]]:
+    for verb in sorted(route.verbs):
+        yield verb, BODIES.get(verb)
+    if "GET" in route.verbs:
+        yield "HEAD", None
+
+
+def told(answer: Answer) -> dict[str, Any]:
+    document = json.loads(answer.body) if answer.body else {}
+    return {name: value for name, value in document.items() if name not in {"request_id", "instance"}}
+
+
+def stored() -> list[Any]:
+    """All that a stranger could have changed."""
+    return [list(model.objects.order_by("pk").values()) for model in (Contact, ContactTerm, Organization, Membership)]
+
+
+def test_every_place_of_the_table_is_known(places: dict[str, Named]) -> None:
+    assert {place for route in OBJECTS for place in route.places} == places.keys()
+    assert len(OBJECTS) >= 3
+
+
+@pytest.mark.parametrize("route", OBJECTS, ids=lambda route: route.pattern)
+def test_a_strangers_object_and_a_missing_one_are_the_same(
+    charlie: Person, places: dict[str, Named], route: Route
+) -> None:
+    (place,) = route.places
+    before = stored()
+    entries = AuditEntry.objects.count()
+    for verb, body in calls(route):
+        for foreign, missing in zip(places[place].foreign, places[place].missing, strict=True):
+            outcomes = []
+            for name in (missing, foreign, missing):  # the first one warms up
+                with CaptureQueriesContext(connection) as asked:
+                    answer = (
+                        charlie.phone.request(verb, route.path(**{place: name}), body)
+                        if verb != "HEAD"
+                        else head(charlie, route.path(**{place: name}))
+                    )
+                if answer.body:
+                    problem_of(answer, 404, "not_found")
+                headers = {n for n in answer.headers if not n.startswith(("x-ratelimit", "ratelimit"))}
+                outcomes.append((answer.status, told(answer), headers, len(asked)))
+            assert outcomes[1] == outcomes[2], (verb, name)
+            assert outcomes[1][0] == 404
+    assert stored() == before
+    assert AuditEntry.objects.count() == entries
+
+
+def head(person: Person, path: str) -> Answer:
+    """A HEAD, whose answer has the status of a problem document and none of its body."""
+    url = f"http://localhost:8000{path}"
+    response = person.transport.call("HEAD", url, {"Authorization": f"Bearer {person.phone.state.access}"})
+    return Answer(response.status, {n.lower(): v for n, v in response.headers.items()}, response.body, None)
+
+
+@pytest.mark.parametrize("route", OBJECTS, ids=lambda route: route.pattern)
+def test_a_deleted_object_is_a_missing_one(charlie: Person, places: dict[str, Named], route: Route) -> None:
+    (place,) = route.places
+    for verb, body in calls(route):
+        if route.pattern.endswith("/restore/") or verb == "HEAD":
+            continue  # what it is there for: test_restore.py
+        missing = charlie.phone.request(verb, route.path(**{place: places[place].missing[0]}), body)
+        for name in places[place].deleted:
+            answer = charlie.phone.request(verb, route.path(**{place: name}), body)
+            assert (answer.status, told(answer)) == (missing.status, told(missing))
+
+
+@pytest.mark.parametrize("route", OBJECTS, ids=lambda route: route.pattern)
+def test_a_strangers_tombstone_is_a_missing_one_too(
+    bob: Person, charlie: Person, places: dict[str, Named], route: Route
+) -> None:
+    (place,) = route.places
+    bob.get("contacts/")
+    for verb, body in calls(route):
+        for name in places[place].deleted:
+            if verb != "HEAD":
+                problem_of(bob.phone.request(verb, route.path(**{place: name}), body), 404, "not_found")
+    assert not Contact.objects.filter(deleted_at=None, organization__personal_of=charlie.user).exists()
+
+
+@pytest.mark.parametrize("route", OBJECTS, ids=lambda route: route.pattern)
+def test_a_removed_members_live_token_opens_nothing(
+    alice: Person, bob: Person, team: Organization, places: dict[str, Named], route: Route
+) -> None:
+    (place,) = route.places
+    for verb, body in calls(route):
+        for name in places[place].foreign:
+            Membership.objects.get_or_create(user=bob.user, organization=team, defaults={"role": "member"})
+            memberships.changing([bob.user.id])
+            path = route.path(**{place: name})
+            if verb == "GET":
+                assert bob.get(path).status == 200
+            memberships.changing([bob.user.id])
+            Membership.objects.filter(user=bob.user, organization=team).delete()
+            before = stored()
+            if verb != "HEAD":
+                problem_of(bob.phone.request(verb, path, body), 404, "not_found")
+            else:
+                assert head(bob, path).status == 404
+            assert stored() == before
+    assert bob.get("contacts/", q="secret").json["data"] == []
+    problem_of(bob.get("contacts/", **{"filter[org]": team.slug}), 404, "not_found")
+    problem_of(bob.post("contacts/", {"display_name": "Mallory", "organization": team.slug}), 404, "not_found")
+
+
+@pytest.mark.parametrize("route", OBJECTS, ids=lambda route: route.pattern)
+def test_who_signed_out_is_asked_to_sign_in(alice: Person, places: dict[str, Named], route: Route) -> None:
+    alice.phone.sign_out()
+    (place,) = route.places
+    for verb, body in calls(route):
+        if verb != "HEAD":
+            answer = alice.phone.request(verb, route.path(**{place: places[place].foreign[0]}), body)
+            problem_of(answer, 403, "sign_in_required")
+
+
+def test_an_organization_in_a_body_or_a_filter_is_like_one_in_a_path(charlie: Person, places: dict[str, Named]) -> None:
+    for foreign, missing in zip(places["org_slug"].foreign, places["org_slug"].missing, strict=True):
+        for call in (
+            lambda name: charlie.post("contacts/", {"display_name": "Mallory", "organization": name}),
+            lambda name: charlie.get("contacts/", **{"filter[org]": name}),
+            lambda name: charlie.get("contacts/", q="secret", total="true", **{"filter[org]": name}),
+        ):
+            outcomes = []
+            for name in (missing, foreign, missing):
+                with CaptureQueriesContext(connection) as asked:
+                    answer = call(name)
+                problem_of(answer, 404, "not_found")
+                outcomes.append((told(answer), len(asked)))
+            assert outcomes[1] == outcomes[2]
+
+
+def test_nothing_that_is_sorted_or_filtered_by_tells_of_others(charlie: Person, places: dict[str, Named]) -> None:
+    for params in (
+        {"sort": "organization__name"},
+        {"sort": "creator__email"},
+        {"sort": "notes"},
+        {"sort": "change_seq"},
+        {"filter[id]": places["slug"].foreign[1]},
+        {"filter[deleted_at]": "null"},
+        {"filter[organization_id]": places["org_slug"].foreign[1]},
+        {"filter[creator__email]": "alice@example.com"},
+        {"filter[org__name]": "Team"},
+        {"fields": "creator__password"},
+        {"include_deleted": "true"},
+    ):
+        assert charlie.get("contacts/", **params).status == 400
+    for creator in ("alice", "%", "*"):
+        assert charlie.get("contacts/", total="true", **{"filter[creator]": creator}).json["meta"]["total"] == 0
