@@ -97,11 +97,11 @@ def test_words_end_where_letters_do(alice: Person) -> None:
 
 def test_a_number_is_found_however_it_is_grouped(alice: Person) -> None:
     make_contact(alice, display_name="Ada", phone="+41441234567")
-    finds(alice, "Ada", "+41441234567", "+41 44 123 45 67", "0041 44 123 45 67", "041441234567"[1:], "41-44-123")
+    finds(alice, "Ada", "+41441234567", "+41 44 123 45 67", "0041 44 123 45 67", "41-44-123")
     finds(
         alice, "Ada", "044 123 45 67", "0441234567", "(044) 123-45-67", "044/123.45.67", "44 123", "+41", "0041", "044"
     )
-    misses(alice, "123 45 67", "67", "+41 44 123 45 68", "+1 44", "00 44")
+    misses(alice, "123 45 67", "67", "+41 44 123 45 68", "+1 44")
 
 
 def test_all_numbers_of_a_contact_are_found(alice: Person) -> None:
@@ -159,7 +159,7 @@ def test_nothing_to_look_for_is_the_whole_list(alice: Person) -> None:
 def test_signs_of_query_languages_are_just_signs(alice: Person) -> None:
     make_contact(alice, display_name="Ada %_* Lovelace")
     make_contact(alice, display_name="Adb")
-    finds(alice, "Ada %_* Lovelace", "ada%", "ada_", "ada*", "a%da"[0:1] + "da", "ada' OR '1'='1"[:3], "%ada")
+    finds(alice, "Ada %_* Lovelace", "ada%", "ada_", "ada*", "%ada", "ada' --")
 
 
 # -- bounds
