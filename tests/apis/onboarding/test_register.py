@@ -1,6 +1,7 @@
 """`POST device/register/`: every state that an installation can be in, and every answer that can be lost."""
 
 import base64
+import hashlib
 import json
 import uuid
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.conf import settings as configured
-from handset_client import Answer, Client, HmacKey, P256Key, Tag
+from handset_client import Answer, HmacKey, P256Key, Tag
 from handset_client.keys import b64url, proof_message, unb64url
 from handset_client.outcomes import accept
 from pytest_django import Settings
@@ -26,14 +27,13 @@ from tests.apis.auth.wire import (
     assert_changes_nothing,
     assert_refused,
     draft,
-    get_token,
     lower_rates,
     rows,
     send,
     with_token,
 )
 from tests.conftest import AppKeyOnPhone, Person
-from tests.phones import BASE_URL, InProcess, Phone
+from tests.phones import InProcess
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
@@ -640,8 +640,5 @@ def test_never_activated_device_is_forgotten_after_a_day(
 def test_registration_of_the_kit_is_the_registration_of_the_vectors(plain: Installation) -> None:
     """The message of a key's proof is the same text on both sides."""
     install_id, enrol_key = plain.body["install_id"], plain.body["enrol_key"]
-    digest = __import__("hashlib").sha256(unb64url(enrol_key)).digest()
+    digest = hashlib.sha256(unb64url(enrol_key)).digest()
     assert signing.key_proof_message(install_id, digest) == proof_message(install_id, enrol_key)
-
-
-__all__ = ["BASE_URL", "Client", "Phone", "get_token"]
