@@ -164,7 +164,8 @@ class EmailField(serializers.EmailField):
         if not isinstance(data, str):
             self.fail("type")
         address = _normalised(self, super().to_internal_value(data))
-        if len(unicodedata.normalize("NFKC", address).casefold().encode()) > 254:
+        has_controls = any(unicodedata.category(character) == "Cc" for character in address)
+        if has_controls or len(unicodedata.normalize("NFKC", address).casefold().encode()) > 254:
             self.fail("invalid")
         return address
 

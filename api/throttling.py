@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hmac
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 
 from api.exceptions import TooManyRequests
-from api.models.base import identity_of
 from api.platform import gate
-from api.platform.keys import purpose_key
 from api.platform.limits import Decision, Limit
 from api.requests import ApiRequest, address_block, client_address
 
@@ -49,15 +46,9 @@ def content_limits(request: ApiRequest, *, is_list: bool) -> list[Limit]:
     return [limit(scope, who) for scope in scopes]
 
 
-def account_limit(email: object) -> Limit:
-    """The limit of guesses against one account, known or not, under a keyed digest of the address."""
-    normalised = identity_of(str(email)[:254]).encode()
-    digest = hmac.digest(purpose_key("throttle"), normalised, "sha256").hex()[:32]
-    return limit("auth_account", digest, rate_of="auth_token")
-
-
-def address_limit(request: ApiRequest) -> Limit:
-    return limit("auth_address", address_block(client_address(request._request)))
+def address_limit(request: ApiRequest, purpose: str = "proofs") -> Limit:
+    """The budget of the caller's address: failed proofs and registrations apart, so that one does not use up both."""
+    return limit("auth_address", f"{purpose}:{address_block(client_address(request._request))}")
 
 
 def spend_failed_proof(request: ApiRequest) -> None:

@@ -19,6 +19,7 @@ control_socket_disable = True
 limit_request_line = 4094
 limit_request_fields = 60
 limit_request_field_size = 8190
+forwarder_headers = ""  # no header moves an address
 header_map = "drop"  # Signature_Input is no spelling of Signature-Input
 accesslog = None  # core.middleware.RequestLogMiddleware writes the line
 errorlog = "-"

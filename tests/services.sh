@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # `make test-services`: the whole suite, with the tests that need real stores, on one server database after another.
-# PY is the Python to use. These variables choose the stores; the suite makes and drops a database test_<name> on each
-# server, and empties both Redis databases:
+# PY is the Python to use. These variables choose the stores; the suite makes and drops databases test_<name>… on each
+# server, and empties these two Redis databases and the six numbers below them:
 #   TEST_DATABASE_URLS (separated by spaces), REDIS_STATE_URL, REDIS_CACHE_URL, CELERY_BROKER_URL
-# Arguments go to pytest.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 : "${PY:?the Python to use, as make test-services sets it}"
@@ -31,9 +30,13 @@ for variable in REDIS_STATE_URL REDIS_CACHE_URL CELERY_BROKER_URL; do answers $v
 [ $missing = 0 ] || exit 1
 
 failed=0
+run() { "$PY" -m pytest "$@" || failed=1; }
 for url in "${urls[@]}"; do
+  export DATABASE_URL=$url
   printf '\n== the suite on %s\n' "${url%%:*}"
-  # One process: the tests empty the Redis that they share, and measure how fast one process hears of another.
-  DATABASE_URL=$url "$PY" -m pytest -n 0 -m "not browser and not faults" "$@" || failed=1
+  run -n auto --maxprocesses 4 -p tests.worker_stores -m "not services and not browser and not faults"
+  printf '\n== many processes on %s\n' "${url%%:*}"
+  # One test at a time: they start servers of their own, and measure how fast one process hears of another.
+  run -n 0 -m services
 done
 exit $failed

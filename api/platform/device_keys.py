@@ -4,8 +4,6 @@ import re
 import uuid
 from http import HTTPStatus
 
-from django.db.models import F
-
 from api.exceptions import ApiError
 from api.models import Algorithm, AppKey, AppKeyStatus, Device
 from api.platform import keys, signing
@@ -99,8 +97,8 @@ def _holds(
         return signing.verify_p256(public_key, base, signature.value)
     try:
         secret = secret_of(device, generation, master_kid)
-    except KeyError:  # the master key has left the ring
-        return False
+    except KeyError:  # the master key has left the ring, and every key that was derived from it
+        raise KeySuperseded(signature.tag) from None
     return signing.verify_hmac(secret, base, signature.value)
 
 
@@ -115,11 +113,16 @@ def confirm_generation(device: Device, generation: int) -> None:
     """The first use of a promised key makes it the device's key and ends the one before."""
     if generation == device.generation:
         return
-    promised = Device.objects.filter(id=device.id, generation=device.generation).exclude(next_algorithm="")
+    promised = Device.objects.filter(
+        id=device.id,
+        generation=device.generation,
+        next_algorithm=device.next_algorithm,
+        next_master_kid=device.next_master_kid,
+    )
     promised.update(
         generation=generation,
-        algorithm=F("next_algorithm"),
-        master_kid=F("next_master_kid"),
+        algorithm=device.next_algorithm,
+        master_kid=device.next_master_kid,
         public_key=device.next_public_key,
         next_algorithm="",
         next_master_kid="",

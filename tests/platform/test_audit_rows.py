@@ -56,10 +56,11 @@ def test_a_row_says_all_that_is_known_about_the_caller() -> None:
 
 def test_commands_and_jobs_are_callers_too() -> None:
     audit.record(callers.command("by hand"), "app_key.created", target_kind="app_key", target_id="ios")
-    audit.record(callers.job("the-cause"), "contact.swept", target_kind="contact")
-    command, job = AuditEntry.objects.order_by("id")
+    job = Caller(kind=ActorKind.JOB, channel=Channel.JOB, request_id="the-cause")
+    audit.record(job, "contact.swept", target_kind="contact")
+    command, entry = AuditEntry.objects.order_by("id")
     assert (command.actor_kind, command.channel, command.actor_id, command.reason) == ("command", "cli", "", "by hand")
-    assert (job.actor_kind, job.channel, job.request_id, job.target_id) == ("job", "job", "the-cause", "")
+    assert (entry.actor_kind, entry.channel, entry.request_id, entry.target_id) == ("job", "job", "the-cause", "")
 
 
 def test_what_did_not_happen_is_not_told() -> None:

@@ -4,6 +4,7 @@ import datetime
 import json
 import unicodedata
 import uuid
+from contextlib import suppress
 from typing import Any
 
 import phonenumbers
@@ -45,12 +46,13 @@ FIELDS = [
 def test_anything_is_taken_or_refused(field: Any) -> None:
     @given(JSON)
     def check(value: Any) -> None:
+        told = ""
         try:
             field.run_validation(value)
         except ValidationError as error:
-            # What was sent is not repeated.
-            if isinstance(value, str) and len(value) > 12:
-                assert value not in str(error.detail)
+            told = str(error.detail)
+        # What was sent is not repeated.
+        assert not isinstance(value, str) or len(value) < 12 or value not in told
 
     check()
 
@@ -108,20 +110,19 @@ def test_a_uuid_is_read(key: uuid.UUID) -> None:
 
 @given(JSON)
 def test_what_json_says_is_what_is_read(value: Any) -> None:
-    body = json.dumps(value).encode()
+    told = ""
     try:
-        assert parse_json(body) == value
+        assert parse_json(json.dumps(value).encode()) == value
     except MalformedBody as refusal:
-        # Numbers that no store gives back, and 4,300 digits.
-        assert refusal.text in {"A number is too large.", "Not valid JSON.", "Text is UTF-8 without lone surrogates."}
+        told = refusal.text
+    # Numbers that no store gives back, 4,300 digits, halves of characters.
+    assert told in {"", "A number is too large.", "Not valid JSON.", "Text is UTF-8 without lone surrogates."}
 
 
 @given(st.binary())
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
-    try:
+    with suppress(MalformedBody):
         parse_json(body)
-    except MalformedBody as refusal:
-        assert refusal.text
 
 
 def test_time_that_grows_with_the_square_is_not_spent() -> None:

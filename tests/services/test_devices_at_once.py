@@ -12,7 +12,7 @@ from tests.services.crowds import answers_of, at_once
 
 pytestmark = pytest.mark.services
 
-ROUNDS = 5
+ROUNDS = 3
 
 
 def _session_ids(device_id: str | None) -> list[str]:

@@ -11,7 +11,7 @@ from tests.services.crowds import answers_of, at_once, posting
 
 pytestmark = pytest.mark.services
 
-ROUNDS = 5
+ROUNDS = 3
 
 
 def test_twenty_sign_ups_from_one_device_are_one_person(deployed: Deployment, email: str) -> None:

@@ -14,7 +14,7 @@ from tests.services.crowds import answers_of, at_once, posting
 
 pytestmark = pytest.mark.services
 
-ROUNDS = 5
+ROUNDS = 3
 
 
 def _refreshed(app: Client, refresh: str | None, attempt: str | None) -> Answer:

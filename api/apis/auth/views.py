@@ -109,6 +109,7 @@ class RegisterView(ApiView):
     permission_classes = (IsDevice,)
     session_states = _REPEATABLE
     is_confidential = True
+    is_sensitive = True
 
     @answers(TokenPairSerializer, takes=RegisterSerializer, statuses=(HTTPStatus.CREATED,), summary="Sign up")
     def post(self, request: ApiRequest) -> Response:
@@ -129,6 +130,7 @@ class SignInView(ApiView):
     permission_classes = (IsDevice,)
     session_states = _REPEATABLE
     is_confidential = True
+    is_sensitive = True
 
     def limits(self, request: ApiRequest) -> list[Limit]:
         counted = [*super().limits(request), throttling.limit("auth_token", f"d:{request.caller.device_id}")]
@@ -139,13 +141,19 @@ class SignInView(ApiView):
             throttling.require_allowed(gate.admit(counted, request.claims).decision)
             raise
         email = body.get("email", "") if isinstance(body, dict) else ""
-        return [*counted, throttling.account_limit(email)]
+        account = services.account_key(request.caller, str(email))
+        return [*counted, throttling.limit("auth_account", account, rate_of="auth_token")]
 
     @answers(TokenPairSerializer, takes=SignInSerializer, summary="Sign in")
     def post(self, request: ApiRequest) -> Response:
         body = SignInSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        return Response(represent_grant(services.sign_in(request.caller, **body.validated_data)))
+        try:
+            grant = services.sign_in(request.caller, **body.validated_data)
+        except services.InvalidCredentials:
+            throttling.spend_failed_proof(request)
+            raise
+        return Response(represent_grant(grant))
 
 
 class SignOutView(ApiView):

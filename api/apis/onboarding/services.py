@@ -18,7 +18,8 @@ from api.exceptions import ApiError, InvalidInput, NotThere
 from api.models import Algorithm, AppKey, AppKeyStatus, Device, EndReason, Platform
 from api.platform import audit, device_keys, keys, signing
 from api.platform.callers import Caller
-from api.platform.device_keys import DeviceRevoked
+from api.platform.device_keys import DeviceRevoked, KeySuperseded
+from api.platform.signing import Tag
 from api.platform.transactions import transactional
 
 
@@ -143,7 +144,10 @@ def _registered_again(*, install_id: uuid.UUID, enrol_digest: bytes, jwk: dict[s
     is_same_key = device.public_key == jwk
     if device.activated_at is not None and not (is_same_key and _may_still_be_lost(device)):
         raise DeviceAlreadyActive
-    if not is_same_key:
+    is_derivable = jwk is not None or device.master_kid in keys.ring(settings.DEVICE_MASTER_KEYS).keys
+    if device.activated_at is not None and not is_derivable:
+        raise DeviceAlreadyActive
+    if not is_same_key or not is_derivable:
         _take_key(device, jwk)
         device.save(update_fields=["public_key", "algorithm", "master_kid", "updated_at"])
     return device
@@ -176,7 +180,10 @@ def rotate_key(caller: Caller, *, device: Device, public_key: object | None, key
     jwk = _proven_key(public_key, key_proof, install_id=device.install_id, enrol_digest=bytes(device.enrol_digest))
     if jwk is None and device.public_key is not None:
         raise InvalidInput.of("public_key", "required", "A device with a hardware key brings its next public key.")
-    if not device.has_next_key or device.next_public_key != jwk:
+    if device.has_next_key and device.next_public_key != jwk:
+        # Somebody else holds the present key as well, and was first.
+        raise KeySuperseded(Tag.TOKEN)
+    if not device.has_next_key:
         device.next_public_key = jwk
         device.next_algorithm = Algorithm.ECDSA_P256_SHA256 if jwk else Algorithm.HMAC_SHA256
         device.next_master_kid = "" if jwk else keys.ring(settings.DEVICE_MASTER_KEYS).current

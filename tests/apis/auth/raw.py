@@ -1,6 +1,7 @@
 """Requests as bytes, read by the server that reads them in a deployment: gunicorn's parser with our configuration."""
 
 import runpy
+import socket
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -47,7 +48,12 @@ def over_a_socket(raw: bytes) -> Answer:
     from core.wsgi import application  # here: importing it prepares the process to serve
 
     request = next(RequestParser(configuration(), iter([raw]), PEER))
-    _, environ = wsgi.create(request, None, PEER, "127.0.0.1:8000", configuration())
+    with socket.socket() as connection:
+        _, environ = wsgi.create(request, connection, PEER, "127.0.0.1:8000", configuration())
+        return _answer_of(application, environ)
+
+
+def _answer_of(application: Any, environ: dict[str, Any]) -> Answer:
     begun: dict[str, Any] = {}
 
     def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> None:

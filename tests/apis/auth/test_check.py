@@ -7,7 +7,7 @@ from handset_client.outcomes import accept
 from api.apis.auth import services as auth
 from api.models import Device, Trust
 from api.platform import callers
-from tests.apis.auth.wire import Draft, MakePhone, assert_refused, request_of, send, with_token
+from tests.apis.auth.wire import Draft, MakePhone, assert_refused, commit, request_of, send, with_token
 from tests.conftest import Person
 from tests.phones import BASE_URL
 
@@ -68,7 +68,7 @@ def test_nobody_is_nobody(alice: Person, clock: time_machine.Traveller) -> None:
     url = f"{BASE_URL}/api/v1/auth/check/"
     assert_refused(send(alice.transport, Draft("GET", url, {})), 401, "token_missing")
     assert_refused(with_token(alice.transport, "GET", "auth/check/", "a.b.c"), 401, "token_invalid")
-    auth.deactivate_person(callers.command(), user_id=alice.user.id)
+    commit(auth.deactivate_person, callers.command(), user_id=alice.user.id)
     assert_refused(
         with_token(alice.transport, "GET", "auth/check/", alice.phone.state.access or ""), 401, "token_revoked"
     )

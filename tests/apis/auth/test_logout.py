@@ -14,6 +14,7 @@ from tests.apis.auth.wire import (
     MakePhone,
     assert_changes_nothing,
     assert_refused,
+    commit,
     get_token,
     request_of,
     rows,
@@ -108,7 +109,7 @@ def test_session_without_a_person_can_be_ended_too(new_phone: MakePhone) -> None
 
 
 def test_token_of_a_revoked_device_may_still_say_goodbye(alice: Person) -> None:
-    onboarding.revoke_device(callers.command(), device_id=uuid.UUID(alice.phone.state.device_id))
+    commit(onboarding.revoke_device, callers.command(), device_id=uuid.UUID(alice.phone.state.device_id))
     assert sign_out(alice) == 204
 
 

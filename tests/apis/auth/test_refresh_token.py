@@ -22,6 +22,7 @@ from tests.apis.auth.wire import (
     MakePhone,
     assert_changes_nothing,
     assert_refused,
+    commit,
     draft,
     get_token,
     lower_rates,
@@ -388,9 +389,9 @@ def test_superseded_session_is_not_refreshed(new_phone: MakePhone, bob: Person) 
 
 def test_deactivated_person_is_shut_out(alice: Person) -> None:
     old = alice.phone.state.refresh
-    auth.deactivate_person(callers.command(), user_id=alice.user.id)
+    commit(auth.deactivate_person, callers.command(), user_id=alice.user.id)
     assert_changes_nothing_but_the_nonce(alice, old, A, "token_revoked")
-    auth.reactivate_person(callers.command(), user_id=alice.user.id)
+    commit(auth.reactivate_person, callers.command(), user_id=alice.user.id)
     assert_changes_nothing_but_the_nonce(alice, old, A, "token_revoked")
     assert accept(send(alice.transport, get_token(alice.phone))).json["user"] is None
 
@@ -404,7 +405,7 @@ def test_session_opened_before_everything_was_to_end_is_over(alice: Person) -> N
 
 
 def test_revoked_device_is_told_so(alice: Person) -> None:
-    onboarding.revoke_device(callers.command(), device_id=uuid.UUID(alice.phone.state.device_id))
+    commit(onboarding.revoke_device, callers.command(), device_id=uuid.UUID(alice.phone.state.device_id))
     before = rows()
     assert_refused(next_of(alice), 403, "device_revoked")
     assert rows() == before

@@ -24,6 +24,7 @@ from tests.apis.auth.wire import (
     MakePhone,
     assert_changes_nothing,
     assert_refused,
+    commit,
     get_token,
     lower_rates,
     rows,
@@ -109,7 +110,7 @@ def unknown_address(alice: Person) -> tuple[str, str]:
 
 
 def deactivated_person(alice: Person) -> tuple[str, str]:
-    auth.deactivate_person(callers.command(), user_id=alice.user.id)
+    commit(auth.deactivate_person, callers.command(), user_id=alice.user.id)
     return alice.email, PASSWORD
 
 
@@ -378,7 +379,7 @@ def test_lost_answer_is_nobody_elses(device: PhoneOnWire, alice: Person, bob: Pe
 
 def test_deactivated_meanwhile_the_lost_answer_is_gone(device: PhoneOnWire, alice: Person) -> None:
     accept(sign_in(device, alice.email))
-    auth.deactivate_person(callers.command(), user_id=alice.user.id)
+    commit(auth.deactivate_person, callers.command(), user_id=alice.user.id)
     assert_refused(sign_in(device, alice.email), 401, "invalid_credentials")
     assert accept(send(device[1], get_token(device[0]))).json["user"] is None
 

@@ -12,7 +12,7 @@ from handset_client.outcomes import accept
 from api.apis.auth import services as auth
 from api.models import Session
 from api.platform import callers
-from tests.apis.auth.wire import Draft, assert_refused, refresh, rows, send, with_token
+from tests.apis.auth.wire import Draft, assert_refused, commit, refresh, rows, send, with_token
 from tests.conftest import PASSWORD, Person
 from tests.phones import BASE_URL
 
@@ -100,7 +100,7 @@ def test_refresh_token_of_an_expired_session(alice: Person, clock: Clock, settin
 
 def test_refresh_token_of_somebody_shut_out(alice: Person) -> None:
     old = alice.phone.state
-    auth.deactivate_person(callers.command(), user_id=alice.user.id)
+    commit(auth.deactivate_person, callers.command(), user_id=alice.user.id)
     alice.phone._store(old.without_session())
     alice.phone.get_token()
     for token in (old.access, old.refresh):

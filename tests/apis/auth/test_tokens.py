@@ -27,6 +27,7 @@ from tests.apis.auth.wire import (
     Draft,
     MakePhone,
     assert_refused,
+    commit,
     draft,
     get_token,
     request_of,
@@ -496,11 +497,11 @@ def test_session_that_ended_in_the_same_second_is_over(alice: Person) -> None:
 
 
 def revoke_device(alice: Person) -> None:
-    onboarding.revoke_device(callers.command(), device_id=uuid.UUID(alice.phone.state.device_id))
+    commit(onboarding.revoke_device, callers.command(), device_id=uuid.UUID(alice.phone.state.device_id))
 
 
 def deactivate_person(alice: Person) -> None:
-    auth.deactivate_person(callers.command(), user_id=alice.user.id)
+    commit(auth.deactivate_person, callers.command(), user_id=alice.user.id)
 
 
 @pytest.mark.parametrize("end", [revoke_device, deactivate_person])

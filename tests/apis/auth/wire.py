@@ -187,6 +187,12 @@ def assert_changes_nothing(transport: InProcess, given: Draft, status: int, code
     return answer
 
 
+def commit(service: Callable[..., object], *args: Any, **kwargs: Any) -> None:
+    """Calls a service as a command would, whose transaction is committed."""
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        service(*args, **kwargs)
+
+
 @pytest.fixture(autouse=True)
 def _commits_take_effect(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test runs in one transaction that is never committed; what waits for a commit is done after each request."""

@@ -94,27 +94,26 @@ def test_the_least_that_is_needed_is_a_name(alice: Person) -> None:
     assert (made["custom_fields"], made["email"], made["phone"], made["birth_date"]) == ({}, None, None, None)
 
 
-@pytest.mark.parametrize(
-    ("body", "name"),
-    [
-        ({"first_name": "Ada", "last_name": "Lovelace"}, "Ada Lovelace"),
-        ({"first_name": "Ada"}, "Ada"),
-        ({"last_name": "Lovelace", "company": "Engines"}, "Lovelace"),
-        ({"company": "Engines", "email": "ada@example.com"}, "Engines"),
-        ({"email": "ada@example.com", "phone": "+41441234567"}, "ada@example.com"),
-        ({"phone": "+41 44 123 45 67"}, "+41441234567"),
-        ({"emails": [{"value": "a@example.com"}, {"value": "b@example.com"}]}, "a@example.com"),
-        ({"display_name": "  ", "first_name": "Ada"}, "Ada"),
-        ({"first_name": "x" * 100, "last_name": "y" * 100}, "x" * 100 + " " + "y" * 99),
-    ],
-)
-def test_a_contact_without_a_name_is_called_by_what_it_has(alice: Person, body: dict[str, Any], name: str) -> None:
-    assert created(alice.post("contacts/", body))["display_name"] == name
+NAMED: list[tuple[dict[str, Any], str]] = [
+    ({"first_name": "Ada", "last_name": "Lovelace"}, "Ada Lovelace"),
+    ({"first_name": "Ada"}, "Ada"),
+    ({"last_name": "Lovelace", "company": "Engines"}, "Lovelace"),
+    ({"company": "Engines", "email": "ada@example.com"}, "Engines"),
+    ({"email": "ada@example.com", "phone": "+41441234567"}, "ada@example.com"),
+    ({"phone": "+41 44 123 45 67"}, "+41441234567"),
+    ({"emails": [{"value": "a@example.com"}, {"value": "b@example.com"}]}, "a@example.com"),
+    ({"display_name": "  ", "first_name": "Ada"}, "Ada"),
+    ({"first_name": "x" * 100, "last_name": "y" * 100}, "x" * 100 + " " + "y" * 99),
+]
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
+def test_a_contact_without_a_name_is_called_by_what_it_has(alice: Person) -> None:
+    for body, name in NAMED:
+        assert created(alice.post("contacts/", body))["display_name"] == name
+
+
+def test_a_contact_with_nothing_to_call_it_by_is_refused(alice: Person) -> None:
+    for body in (
         {},
         {"display_name": ""},
         {"display_name": " \t\n"},
@@ -122,30 +121,25 @@ def test_a_contact_without_a_name_is_called_by_what_it_has(alice: Person, body: 
         {"first_name": "\u00a0\u3000"},
         {"notes": "someone"},
         {"title": "Dr"},
-    ],
-)
-def test_a_contact_with_nothing_to_call_it_by_is_refused(alice: Person, body: dict[str, Any]) -> None:
-    assert errors_of(alice.post("contacts/", body)) == {"display_name": "required"}
+    ):
+        assert errors_of(alice.post("contacts/", body)) == {"display_name": "required"}
     assert not Contact.objects.exists()
 
 
-@pytest.mark.parametrize(
-    ("name", "stem"),
-    [
-        ("Ada Lovelace", "ada-lovelace"),
-        ("Zoë Ångström", "zoe-angstrom"),
-        ("田中太郎", "x"),
-        ("🍣", "x"),
-        ("C++ & C#", "c-c"),
-        ("../../etc", "etc"),
-        ("A" * 200, "a" * 53),
-    ],
-)
-def test_a_slug_is_made_of_the_name_and_chance(alice: Person, name: str, stem: str) -> None:
-    slug = created(alice.post("contacts/", {"display_name": name}))["slug"]
-    assert re.fullmatch(re.escape(stem) + "-[a-z2-7]{6}", slug)
-    again = created(alice.post("contacts/", {"display_name": name}))["slug"]
-    assert again != slug
+def test_a_slug_is_made_of_the_name_and_chance(alice: Person) -> None:
+    for name, stem in {
+        "Ada Lovelace": "ada-lovelace",
+        "Zoë Ångström": "zoe-angstrom",
+        "田中太郎": "x",
+        "🍣": "x",
+        "C++ & C#": "c-c",
+        "../../etc": "etc",
+        "A" * 200: "a" * 53,
+    }.items():
+        slug = created(alice.post("contacts/", {"display_name": name}))["slug"]
+        assert re.fullmatch(re.escape(stem) + "-[a-z2-7]{6}", slug)
+        again = created(alice.post("contacts/", {"display_name": name}))["slug"]
+        assert again != slug
 
 
 def test_a_name_that_looks_like_a_uuid_does_not_get_its_form(alice: Person) -> None:
@@ -220,9 +214,10 @@ def test_somebody_elses_organization_is_not_there(alice: Person, charlie: Person
     assert count_of(team.id) == 0
 
 
-@pytest.mark.parametrize("name", ["", "  ", None, 7, ["x"], "x" * 101])
-def test_an_organization_is_named_by_a_text(alice: Person, name: Any) -> None:
-    assert errors_of(alice.post("contacts/", {"display_name": "Ada", "organization": name})).keys() == {"organization"}
+def test_an_organization_is_named_by_a_text(alice: Person) -> None:
+    for name in ("", "  ", None, 7, ["x"], "x" * 101):
+        answer = alice.post("contacts/", {"display_name": "Ada", "organization": name})
+        assert errors_of(answer).keys() == {"organization"}
 
 
 THE_SERVERS = {
@@ -371,20 +366,17 @@ def test_a_repeat_answers_what_became_of_it(alice: Person) -> None:
     assert gone.json["deleted_at"] is not None
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
+def test_other_content_under_the_same_id_is_a_conflict(alice: Person) -> None:
+    alice.post("contacts/", BODY)
+    for changed in (
         {"first_name": "Augusta"},
         {"email": "other@example.com"},
         {"custom_fields": {"a": 1}},
         {"notes": "x"},
         {"last_name": "L"},
-    ],
-)
-def test_other_content_under_the_same_id_is_a_conflict(alice: Person, changed: dict[str, Any]) -> None:
-    alice.post("contacts/", BODY)
-    document = problem_of(alice.post("contacts/", {**BODY, **changed}), 409, "id_conflict")
-    assert ID not in document["detail"]
+    ):
+        document = problem_of(alice.post("contacts/", {**BODY, **changed}), 409, "id_conflict")
+        assert ID not in document["detail"]
     assert alice.get(f"contacts/{ID}/").json["version"] == 1
 
 
@@ -415,12 +407,11 @@ def test_an_id_that_the_server_chose_is_taken_too(alice: Person) -> None:
     problem_of(alice.post("contacts/", {"id": made["id"], "display_name": "Ada"}), 409, "id_conflict")
 
 
-@pytest.mark.parametrize(
-    "given",
-    [
+def test_an_id_is_a_uuid_in_its_canonical_form(alice: Person) -> None:
+    for given in (
         "",
         "x",
-        "01933b5e000070008000000000000001",
+        ID.replace("-", ""),
         f"{{{ID}}}",
         f"urn:uuid:{ID}",
         ID[:-1],
@@ -429,10 +420,8 @@ def test_an_id_that_the_server_chose_is_taken_too(alice: Person) -> None:
         7,
         None,
         [ID],
-    ],
-)
-def test_an_id_is_a_uuid_in_its_canonical_form(alice: Person, given: Any) -> None:
-    assert errors_of(alice.post("contacts/", {"id": given, "display_name": "Ada"})).keys() == {"id"}
+    ):
+        assert errors_of(alice.post("contacts/", {"id": given, "display_name": "Ada"})).keys() == {"id"}
 
 
 @pytest.mark.django_db(transaction=True)

@@ -26,6 +26,7 @@ from tests.apis.auth.wire import (
     MakePhone,
     assert_changes_nothing,
     assert_refused,
+    commit,
     draft,
     lower_rates,
     rows,
@@ -253,7 +254,7 @@ def test_other_enrolment_key_is_told_nothing_else(installation: Installation, st
     if state != "new":
         accept(installation.get_token(answer))
     if state == "revoked":
-        onboarding.revoke_device(callers.command(), device_id=uuid.UUID(answer.json["device_id"]))
+        commit(onboarding.revoke_device, callers.command(), device_id=uuid.UUID(answer.json["device_id"]))
     installation.body["enrol_key"] = b64url(b"another enrolment key of 32 byte")
     before = rows()
     refused = installation.register()
@@ -270,7 +271,7 @@ def test_revoked_device_is_told_so_only_if_the_enrolment_key_fits(
     answer = accept(installation.register())
     if is_activated:
         accept(installation.get_token(answer))
-    onboarding.revoke_device(callers.command(), device_id=uuid.UUID(answer.json["device_id"]))
+    commit(onboarding.revoke_device, callers.command(), device_id=uuid.UUID(answer.json["device_id"]))
     before = rows()
     assert_refused(installation.register(), 403, "device_revoked")
     assert rows() == before

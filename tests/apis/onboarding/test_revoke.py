@@ -16,6 +16,7 @@ from tests.apis.auth.wire import (
     MakePhone,
     assert_changes_nothing,
     assert_refused,
+    commit,
     draft,
     get_token,
     refresh,
@@ -124,12 +125,12 @@ def test_key_that_was_promised_dies_with_the_device(alice: Person) -> None:
 
 def test_staff_revoke_with_a_reason(alice: Person) -> None:
     device_id = uuid.UUID(alice.phone.state.device_id)
-    onboarding.revoke_device(callers.command("lost on a train"), device_id=device_id)
-    onboarding.revoke_device(callers.command("twice"), device_id=device_id)
+    commit(onboarding.revoke_device, callers.command("lost on a train"), device_id=device_id)
+    commit(onboarding.revoke_device, callers.command("twice"), device_id=device_id)
     assert Device.objects.get().revocation_reason == "lost on a train"
     assert AuditEntry.objects.filter(action="device.revoked").count() == 1
     with pytest.raises(NotThere):
-        onboarding.revoke_device(callers.command(), device_id=uuid.UUID(int=1))
+        commit(onboarding.revoke_device, callers.command(), device_id=uuid.UUID(int=1))
 
 
 def test_device_on_another_address_is_the_same_device(alice: Person) -> None:

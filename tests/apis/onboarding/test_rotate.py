@@ -16,6 +16,7 @@ from tests.apis.auth.wire import (
     Signer,
     assert_changes_nothing,
     assert_refused,
+    commit,
     draft,
     get_token,
     lower_rates,
@@ -198,13 +199,13 @@ def test_repeat_with_the_same_new_key_is_the_same_answer(hardware: PhoneOnWire) 
     assert AuditEntry.objects.filter(action="device.key_rotated").count() == 1
 
 
-def test_last_key_brought_before_the_first_use_is_the_next(hardware: PhoneOnWire) -> None:
+def test_the_first_to_bring_a_key_keeps_the_device(hardware: PhoneOnWire) -> None:
     phone, _ = hardware
-    lost, key = P256Key.generate(), P256Key.generate()
-    accept(rotate(hardware, proof_of(phone, lost)))
-    answer = accept(rotate(hardware, proof_of(phone, key)))
-    assert is_let_in(hardware, (answer.json["key_id"], lost)) == "signature_invalid"
-    assert is_let_in(hardware, (answer.json["key_id"], key)) == ""
+    first, second = P256Key.generate(), P256Key.generate()
+    answer = accept(rotate(hardware, proof_of(phone, first)))
+    assert_refused(rotate(hardware, proof_of(phone, second)), 401, "key_superseded")
+    assert is_let_in(hardware, (answer.json["key_id"], second)) == "signature_invalid"
+    assert is_let_in(hardware, (answer.json["key_id"], first)) == ""
 
 
 def test_phone_with_hardware_rotates_by_itself(hardware: PhoneOnWire) -> None:
@@ -280,7 +281,7 @@ def test_it_is_signed(plain: PhoneOnWire) -> None:
 
 
 def test_revoked_device_gets_none(plain: PhoneOnWire) -> None:
-    onboarding.revoke_device(callers.command(), device_id=Device.objects.get().id)
+    commit(onboarding.revoke_device, callers.command(), device_id=Device.objects.get().id)
     before = rows()
     assert_refused(rotate(plain), 403, "device_revoked")
     assert rows() == before

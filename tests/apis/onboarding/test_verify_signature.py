@@ -42,27 +42,11 @@ def asked(device: PhoneOnWire, given: Draft) -> Answer:
 
 def test_base_is_the_one_that_the_client_signed(device: PhoneOnWire) -> None:
     keyid, key = device[0].state.signer
-    body, nonce = b'{"any": "thing"}', "n" * 22
-    signature = sign(
-        "POST",
-        f"{BASE_URL}/api/v1/{PATH}?a=1&b=%20",
-        body,
-        key=key,
-        keyid=keyid,
-        tag=Tag.TOKEN,
-        created=NOW,
-        nonce=nonce,
-        content_type="application/json",
-    )
-    headers = {**signature.headers, "Content-Type": "application/json"}
-    answer = send(device[1], Draft("POST", f"{BASE_URL}/api/v1/{PATH}?a=1&b=%20", headers, body))
-    if answer.code == "unknown_parameter":  # it takes none; without them it is the same
-        given = draft(device[0].state.signer, "POST", PATH, {"any": "thing"})
-        answer = asked(device, given)
-        assert answer.json["signature_base"].encode() == given.base(given.params)
-    else:
-        assert answer.json["signature_base"] == signature.base
-    assert answer.json["holds"] is True
+    url, body = f"{BASE_URL}/api/v1/{PATH}", b'{"any": "thing"}'
+    signed = {"key": key, "keyid": keyid, "tag": Tag.TOKEN, "created": NOW, "nonce": "n" * 22}
+    signature = sign("POST", url, body, content_type="application/json", **signed)
+    answer = asked(device, Draft("POST", url, {**signature.headers, "Content-Type": "application/json"}, body))
+    assert answer.json == {"signature_base": signature.base, "holds": True}
 
 
 def test_it_says_what_does_not_hold(device: PhoneOnWire, app_key: AppKeyOnPhone) -> None:
@@ -103,8 +87,7 @@ def test_form_is_a_condition(device: PhoneOnWire) -> None:
     assert_changes_nothing(device[1], other, 401, "signature_wrong_purpose")
 
 
-@pytest.mark.parametrize("header", ["Content-Type", "Host"])
-def test_bytes_beyond_ascii_are_no_failure(device: PhoneOnWire, header: str) -> None:
+def test_bytes_beyond_ascii_are_no_failure(device: PhoneOnWire) -> None:
     given = draft(device[0].state.signer, "POST", PATH, {"a": 1})
     raw = spelled(given).replace(b"\r\nContent-Type: application/json", b"\r\nContent-Type: application/json;\xe9")
     answer = over_a_socket(raw)

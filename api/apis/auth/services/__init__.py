@@ -1,6 +1,6 @@
 """The verbs of sessions: `sessions` (tokens of a device), `people` (who is signed in on it), `failures` (guesses)."""
 
-from api.apis.auth.services.failures import forget_old_failures
+from api.apis.auth.services.failures import account_key, forget_old_failures
 from api.apis.auth.services.people import (
     AlreadySignedIn,
     InvalidCredentials,
@@ -32,6 +32,7 @@ __all__ = [
     "SessionExpired",
     "StaffProtected",
     "TokenGrant",
+    "account_key",
     "deactivate_person",
     "device_tokens",
     "end_sessions",

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from api.models import Session, SignInFailures
 from api.models.base import identity_of
+from api.platform.callers import Caller
 from api.platform.keys import purpose_key
 from api.platform.transactions import transactional
 
@@ -63,3 +64,10 @@ def forget_old_failures(*, most: int = 1000) -> int:
     before = timezone.now() - timedelta(seconds=2 * settings.LOCKOUT_MAX_SECONDS)
     keys = list(SignInFailures.objects.filter(updated_at__lt=before).values_list("key", flat=True)[:most])
     return SignInFailures.objects.filter(key__in=keys, updated_at__lt=before).delete()[0]
+
+
+def account_key(caller: Caller, email: str) -> str:
+    """What a limit of guesses counts: the account, apart for each device that has signed in there. No address in it."""
+    if caller.device_id is None:
+        return "nobody"
+    return key_of(email.strip()[:254], caller.device_id).hex()[:32]
