@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from api.models import Session, SignInFailures
-from api.models.base import identity_of
+from api.models.base import IDENTITY_MAX_BYTES, identity_of
 from api.platform.callers import Caller
 from api.platform.keys import purpose_key
 from api.platform.transactions import transactional
@@ -68,6 +68,8 @@ def forget_old_failures(*, most: int = 1000) -> int:
 
 def account_key(caller: Caller, email: str) -> str:
     """What a limit of guesses counts: the account, apart for each device that has signed in there. No address in it."""
-    if caller.device_id is None:
+    address = email.strip()[:254]
+    # Before anything was validated: what cannot be an address is nobody's.
+    if caller.device_id is None or len(identity_of(address).encode()) > IDENTITY_MAX_BYTES:
         return "nobody"
-    return key_of(email.strip()[:254], caller.device_id).hex()[:32]
+    return key_of(address, caller.device_id).hex()[:32]
