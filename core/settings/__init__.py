@@ -1,7 +1,7 @@
 """Every setting, in the order in which `.env.example` lists the variables behind them.
 
 One set of modules for every environment: what differs is read from variables (`DJANGO_ENV` first of all), so that
-production can be reached, and reasoned about, by variables alone. `core.settings.test` adds what only tests need.
+production can be reached, and reasoned about, by variables alone. `tests.settings` adds what only tests need.
 """
 
 from core.settings.base import *

@@ -30,7 +30,7 @@ def run(copy: Path, *command: str) -> str:
     environment = {name: value for name, value in os.environ.items() if name not in stores}
     environment |= {
         "VAR_DIR": str(copy / "var"),
-        "DJANGO_SETTINGS_MODULE": "core.settings.test",
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
         "PYTHONPATH": str(copy),
     }
     done = subprocess.run(

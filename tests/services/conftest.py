@@ -20,6 +20,7 @@ from handset_client import Client
 from handset_client.outcomes import accept
 
 from api.models import User
+from api.platform import state
 from tests.services.crowds import Wire, copies
 from tests.services.hands import Hand
 from tests.services.servers import UNLIMITED, AppKey, Gunicorn, database_named, deployment, make_app_key, manage
@@ -122,6 +123,19 @@ def _same_database(deployed: Deployment, django_db_blocker: Any) -> Iterator[Non
             connection.close()
     finally:
         mine["NAME"] = name_before
+
+
+@pytest.fixture(autouse=True)
+def _alone(_empty_state_store: None) -> Iterator[None]:
+    """Says so when somebody else has emptied the Redis database meanwhile: limits and revocations are forgotten then,
+    and what fails is not the server.
+    """
+    with state.guarded() as redis:
+        redis.set("services:alone", 1)
+    yield
+    with state.guarded() as redis:
+        if not redis.exists("services:alone"):
+            pytest.fail("Somebody else empties this Redis database; give the run one of its own.", pytrace=False)
 
 
 @contextmanager

@@ -2,11 +2,14 @@
 
 import runpy
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
 from gunicorn.config import Config
 from gunicorn.http import wsgi
 from gunicorn.http.parser import RequestParser
@@ -48,9 +51,22 @@ def over_a_socket(raw: bytes) -> Answer:
     from core.wsgi import application  # here: importing it prepares the process to serve
 
     request = next(RequestParser(configuration(), iter([raw]), PEER))
-    with socket.socket() as connection:
+    with socket.socket() as connection, _database_kept_open():
         _, environ = wsgi.create(request, connection, PEER, "127.0.0.1:8000", configuration())
         return _answer_of(application, environ)
+
+
+@contextmanager
+def _database_kept_open() -> Iterator[None]:
+    """A server closes idle connections between requests; here the test's transaction is on it."""
+    signals = request_started, request_finished
+    for signal in signals:
+        signal.disconnect(close_old_connections)
+    try:
+        yield
+    finally:
+        for signal in signals:
+            signal.connect(close_old_connections)
 
 
 def _answer_of(application: Any, environ: dict[str, Any]) -> Answer:
