@@ -199,7 +199,7 @@ def test_guesses_against_an_account_have_a_limit_wherever_they_come_from(new_bro
     assert answer.status_code == HTTPStatus.TOO_MANY_REQUESTS
     assert 1 <= int(answer["Retry-After"]) <= 60
     page = answer.content.decode()
-    assert f"Try again in {answer['Retry-After']} seconds." in page
+    assert f"Try again in {answer['Retry-After']} second" in page
     assert f'value="{sam.email.upper()}"' in page
     assert answer["X-Request-ID"] in page
     assert not browser.is_in()

@@ -286,7 +286,7 @@ def test_honest_phone_stays_signed_in_and_thief_does_not(new_phone: MakePhone, c
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=15,
+            max_examples=10,
             stateful_step_count=20,
             deadline=None,
             database=None,

@@ -1,5 +1,6 @@
 """A signature counts once, within its minutes, and only where there is a memory to know it by."""
 
+import io
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -130,6 +131,27 @@ def test_signature_runs_out_by_itself(device: PhoneOnWire, clock: Clock) -> None
     # By the time it is forgotten it cannot be presented any more.
     clock.shift(settings.NONCE_SECONDS)
     assert_changes_nothing(transport, given, 401, "clock_skew")
+
+
+class SlowBody(io.BytesIO):
+    """Bytes that take ten minutes to arrive."""
+
+    def __init__(self, content: bytes, clock: Clock) -> None:
+        super().__init__(content)
+        self._clock = clock
+
+    def read(self, *args: Any) -> bytes:
+        self._clock.shift(600)
+        return super().read(*args)
+
+
+def test_slow_upload_does_not_make_a_signature_old(device: PhoneOnWire, clock: Clock) -> None:
+    """What counts is when the headers arrived."""
+    phone, transport = device
+    given = get_token(phone, created=NOW - 299)
+    slow = replace(given, environ={"wsgi.input": SlowBody(given.body, clock)})
+    assert send(transport, slow).status == 200
+    assert time.time() >= NOW + 600
 
 
 @pytest.mark.parametrize("seconds", [-7200, -301, 61, 3600])

@@ -192,12 +192,14 @@ CHANGES: dict[str, tuple[Change, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("change", "code"), CHANGES.values(), ids=CHANGES)
-def test_changed_request_is_refused(device: PhoneOnWire, change: Change, code: str) -> None:
+def test_changed_request_is_refused(device: PhoneOnWire, subtests: pytest.Subtests) -> None:
     phone, transport = device
-    status = 400 if code == "bad_request" else 401
-    answer = assert_changes_nothing(transport, change(get_token(phone)), status, code)
-    assert status == 400 or f'tag="{Tag.TOKEN}"' in answer.headers["accept-signature"]
+    for what, (change, code) in CHANGES.items():
+        with subtests.test(what=what):
+            status = 400 if code == "bad_request" else 401
+            answer = assert_changes_nothing(transport, change(get_token(phone)), status, code)
+            assert status == 400 or f'tag="{Tag.TOKEN}"' in answer.headers["accept-signature"]
+    assert send(transport, get_token(phone)).status == 200
 
 
 def test_nobody_is_told_what_would_have_fitted(hmac_device: PhoneOnWire, subtests: pytest.Subtests) -> None:
@@ -293,12 +295,13 @@ ASTRAY: dict[str, tuple[str, str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("old", "new", "code"), ASTRAY.values(), ids=ASTRAY)
 def test_signature_of_another_shape_is_refused_although_it_holds(
-    hmac_device: PhoneOnWire, old: str, new: str, code: str
+    hmac_device: PhoneOnWire, subtests: pytest.Subtests
 ) -> None:
-    phone, transport = hmac_device
-    assert_changes_nothing(transport, get_token(phone).signed_with(phone.state.signer[1], old, new), 401, code)
+    for what, (old, new, code) in ASTRAY.items():
+        with subtests.test(what=what):
+            phone, transport = hmac_device
+            assert_changes_nothing(transport, get_token(phone).signed_with(phone.state.signer[1], old, new), 401, code)
 
 
 def test_only_two_algorithms_have_names(hmac_device: PhoneOnWire, subtests: pytest.Subtests) -> None:

@@ -17,11 +17,13 @@ from handset_client import Answer, P256Key
 from pytest_django import Settings
 
 from api.apis.auth import services as auth
+from api.apis.jobs import services as jobs
 from api.apis.onboarding import services as onboarding
 from api.models import Session
 from api.platform import callers, tokens
 from api.platform.keys import purpose_key
 from api.platform.tokens import SigningKey, signing_keys
+from tests.apis.auth.stores import NOBODY_LISTENS
 from tests.apis.auth.wire import (
     NOW,
     Draft,
@@ -525,6 +527,43 @@ def test_token_of_a_session_that_is_gone_is_revoked(alice: Person) -> None:
 def test_token_of_a_session_that_never_was_is_good_for_nothing(alice: Person, in_database: None) -> None:
     claims = claims_of(alice.phone.state.access or "") | {"sid": str(uuid.UUID(int=1))}
     assert_refused(check(alice, signed(claims)), 401, "token_revoked")
+
+
+def sign_out(person: Person) -> str:
+    """The token that the person had until then."""
+    token = person.phone.state.access or ""
+    assert with_token(person.transport, "POST", "auth/logout/", token).status == 204
+    return token
+
+
+def test_mark_in_redis_ends_a_session_at_once(own_redis: Any, alice: Person, bob: Person) -> None:
+    token = sign_out(alice)
+    mark = f"revoked:session:{alice.phone.state.session_id}"
+    assert 900 < own_redis.ttl(mark) <= 960  # longer than any token of it lives
+    assert_refused(check(alice, token), 401, "token_revoked")
+    assert check(bob, bob.phone.state.access or "").status == 200
+
+
+def test_store_that_lost_its_marks_is_not_believed(own_redis: Any, alice: Person, bob: Person) -> None:
+    token = sign_out(alice)
+    own_redis.flushdb()
+    assert_refused(check(alice, token), 401, "token_revoked")
+    assert check(bob, bob.phone.state.access or "").status == 200
+
+
+def test_store_that_is_down_leaves_the_rows(alice: Person, bob: Person, settings: Settings) -> None:
+    token = sign_out(alice)
+    settings.REDIS_STATE_URL = NOBODY_LISTENS
+    assert_refused(check(alice, token), 401, "token_revoked")
+    assert check(bob, bob.phone.state.access or "").status == 200
+
+
+def test_mark_that_was_never_written_is_written_by_the_outbox(own_redis: Any, alice: Person) -> None:
+    """The process that ended the session died between its commit and the mark."""
+    token = sign_out(alice)
+    own_redis.delete(*own_redis.keys("revoked:session:*"))
+    assert jobs.run_due() >= 1
+    assert_refused(check(alice, token), 401, "token_revoked")
 
 
 def test_device_without_a_person_is_forbidden_and_not_unknown(new_phone: MakePhone) -> None:

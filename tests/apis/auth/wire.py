@@ -39,7 +39,7 @@ class Draft:
     url: str
     headers: Mapping[str, str]
     body: bytes = b""
-    environ: Mapping[str, str] = field(default_factory=dict)
+    environ: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def params(self) -> str:

@@ -1,6 +1,7 @@
 """`POST device/revoke/`: the device says goodbye, for good."""
 
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -80,6 +81,9 @@ def test_revoked_is_told_after_the_signature_has_held(alice: Person) -> None:
     assert_changes_nothing(alice.transport, given.with_value(bytes(32)), 401, "signature_invalid")
     assert_refused(send(alice.transport, given), 403, "device_revoked")
     assert_changes_nothing(alice.transport, given, 401, "nonce_replayed")
+    # And before the body is looked at.
+    changed = replace(get_token(alice.phone), body=b"{}")
+    assert_refused(send(alice.transport, changed), 403, "device_revoked")
 
 
 def test_other_devices_of_the_person_go_on(alice: Person, new_phone: MakePhone) -> None:
