@@ -162,6 +162,7 @@ def is_for_machines(request: HttpRequest) -> bool:
 
 def respond(request: HttpRequest, problem: ApiError) -> HttpResponse:
     """A refusal outside DRF: a problem document, or a page for people."""
+    request.problem_code = problem.code  # type: ignore[attr-defined]  # for the request's log line
     headers = {"Cache-Control": "private, no-cache", **_headers(problem)}
     if is_for_machines(request):
         body = to_json(document(problem, request))

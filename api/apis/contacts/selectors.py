@@ -19,6 +19,7 @@ from api.platform.ids import as_uuid
 from api.platform.keyset import Cursor, Order, Page, page_of
 
 RESTORABLE_DAYS = 30
+_PARTS_MAX = 50
 
 # What a contact's answer is made of, in one query.
 COLUMNS = (
@@ -89,7 +90,9 @@ def contacts_of(
         order.insert(0, Order("rank", True))
         columns.append("rank")
     order.append(Order("id", False))
-    partition = ("organization_id", organizations)
+    # Ranked rows follow no index, and a part for each of very many organizations would be a statement without end.
+    is_parted = not query and len(organizations) <= _PARTS_MAX
+    partition = ("organization_id", organizations) if is_parted else None
     return page_of(
         rows.values(*columns), order=order, cursor=cursor, limit=limit, wants_total=wants_total, partition=partition
     )

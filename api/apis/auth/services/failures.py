@@ -32,11 +32,17 @@ class Attempt(NamedTuple):
     lock_seconds: int = 0
 
 
-@transactional
 def begin_attempt(key: bytes) -> Attempt:
     """Counts one attempt as a failure in advance; none is allowed while the account is locked. `forgive` takes it back."""
+    # The row is made outside the transaction that locks it: several that meet at a new row would wait for one another.
+    row = SignInFailures(key=key, window_started_at=timezone.now())
+    SignInFailures.objects.bulk_create([row], ignore_conflicts=True)
+    return _counted(key)
+
+
+@transactional
+def _counted(key: bytes) -> Attempt:
     now = timezone.now()
-    SignInFailures.objects.bulk_create([SignInFailures(key=key, window_started_at=now)], ignore_conflicts=True)
     row = SignInFailures.objects.select_for_update().get(key=key)
     if row.locked_until is not None and now < row.locked_until:
         return Attempt(is_allowed=False)
@@ -55,8 +61,8 @@ def begin_attempt(key: bytes) -> Attempt:
 
 
 def forgive(key: bytes) -> None:
-    """The attempt was the person: its account starts over."""
-    SignInFailures.objects.filter(key=key).delete()
+    """The attempt was the person: its account starts over. The row stays, for whoever is about to lock it."""
+    SignInFailures.objects.filter(key=key).update(failures=0, locked_until=None, locks=0, updated_at=timezone.now())
 
 
 def forget_old_failures(*, most: int = 1000) -> int:
