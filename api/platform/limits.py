@@ -63,7 +63,8 @@ local function spend(keys, first)
   for i, key in ipairs(keys) do
     local emission, burst = tonumber(ARGV[first + 2 * i - 2]), tonumber(ARGV[first + 2 * i - 1])
     local arrival = tonumber(redis.call('GET', key) or now)
-    if arrival < now then arrival = now end
+    -- Further ahead than calls can bring it: the clock was set back.
+    if arrival < now or arrival > now + burst then arrival = now end
     local after = arrival + emission
     if after - burst > now then
       if denied == 0 or after - burst - now > wait then denied, wait = i, after - burst - now end
@@ -112,17 +113,22 @@ def spend_in_database(limits: Sequence[Limit]) -> Decision:
 def _spent(limits: Sequence[Limit], arrivals: Mapping[str, int]) -> Decision:
     """Decides from the rows of the limits, which are locked, and moves them if none denies."""
     now = time.time_ns() // 1000
-    spent = {limit.key: max(arrivals[limit.key], now) + limit.emission_us for limit in limits}
+    arrivals = {limit.key: _believed(arrivals[limit.key], now, limit.burst_us) for limit in limits}
+    spent = {limit.key: arrivals[limit.key] + limit.emission_us for limit in limits}
     waits = {limit: spent[limit.key] - limit.burst_us - now for limit in limits}
     denied = max((limit for limit in limits if waits[limit] > 0), key=waits.__getitem__, default=None)
     if denied is None:
         rows = [RateLimit(key=key, arrival_us=arrival) for key, arrival in spent.items()]
         RateLimit.objects.bulk_update(rows, ["arrival_us"])
     states = tuple(
-        _state_of(limit, (spent[limit.key] if denied is None else max(arrivals[limit.key], now)) - now)
-        for limit in limits
+        _state_of(limit, (spent[limit.key] if denied is None else arrivals[limit.key]) - now) for limit in limits
     )
     return Decision(states, denied, -(-waits[denied] // 1_000_000) if denied else 0)
+
+
+def _believed(arrival_us: int, now_us: int, burst_us: int) -> int:
+    """The arrival to count from; one further ahead than calls can bring it is from before the clock was set back."""
+    return arrival_us if now_us < arrival_us <= now_us + burst_us else now_us
 
 
 def _state_of(limit: Limit, ahead_us: int) -> LimitState:

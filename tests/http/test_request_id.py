@@ -91,6 +91,14 @@ def test_a_refusal_is_logged_by_its_code_and_without_its_query(send: Send, caplo
     assert "canary" not in json.dumps([str(record.msg) for record in caplog.records])
 
 
+def test_a_refusal_outside_of_the_views_says_its_code_too(send: Send, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        send("GET", "/api/v1/nope/")
+        send("GET", "/", headers={"host": "evil.example"})
+    codes = [record.msg["code"] for record in caplog.records if record.name == "handset.request"]
+    assert codes == ["not_found", "bad_request"]
+
+
 def test_probes_are_no_noise_in_the_log(send: Send, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG, "handset"):
         for path in ("/health/live/", "/health/ready/", "/health/", "/api/v1/health", "/health/live"):

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from api.models import Contact, Organization
+from api.models import Contact, Membership, Organization
+from api.platform import memberships
 from tests import factories
 from tests.apis.contacts.rows import make_contact
 from tests.conftest import Person
@@ -197,6 +198,24 @@ def test_a_person_without_organizations_has_an_empty_list(alice: Person) -> None
     for params in ({}, {"q": "ada"}, {"total": "true"}, {"sort": "-created_at"}):
         assert names(alice, **params) == []
     problem_of(alice.post("contacts/", {"display_name": "Ada"}), 404, "not_found")
+
+
+def test_a_person_of_very_many_organizations_is_served(alice: Person) -> None:
+    """Neither the length of the statement nor its time grows with the square of their number."""
+    owned = [
+        Organization(name="Group", slug=f"group-{number}", kind="group", owner=alice.user) for number in range(400)
+    ]
+    Organization.objects.bulk_create(owned)
+    Membership.objects.bulk_create(
+        Membership(user=alice.user, organization=organization, role="owner") for organization in owned
+    )
+    memberships.changing([alice.user.id])
+    make_contact(alice, owned[7], display_name="Ada Lovelace")
+    make_contact(alice, owned[300], display_name="Grace Hopper")
+    assert names(alice) == ["Ada Lovelace", "Grace Hopper"]
+    assert names(alice, q="ada lovelace") == ["Ada Lovelace"]
+    assert names(alice, q="a b c d e f g h i j", total="true") == []
+    assert len(alice.get("orgs/", limit="100", total="true").json["data"]) == 100
 
 
 def test_listing_takes_one_query_however_many_there_are(alice: Person, bob: Person) -> None:
