@@ -63,7 +63,7 @@ local function spend(keys, first)
   for i, key in ipairs(keys) do
     local emission, burst = tonumber(ARGV[first + 2 * i - 2]), tonumber(ARGV[first + 2 * i - 1])
     local arrival = tonumber(redis.call('GET', key) or now)
-    -- Further ahead than calls can bring it: the clock was set back.
+    -- Further ahead than calls can bring it: the clock was set back, and the count begins anew.
     if arrival < now or arrival > now + burst then arrival = now end
     local after = arrival + emission
     if after - burst > now then
@@ -127,7 +127,7 @@ def _spent(limits: Sequence[Limit], arrivals: Mapping[str, int]) -> Decision:
 
 
 def _believed(arrival_us: int, now_us: int, burst_us: int) -> int:
-    """The arrival to count from; one further ahead than calls can bring it is from before the clock was set back."""
+    """The arrival to count from. Further ahead than calls can bring it, the clock was set back: it begins anew."""
     return arrival_us if now_us < arrival_us <= now_us + burst_us else now_us
 
 

@@ -108,20 +108,20 @@ def test_flood_of_invalid_signatures_leaves_no_trace(device: PhoneOnWire) -> Non
 
 
 @pytest.mark.parametrize("seconds", [-300, -299, -1, 0, 1, 60])
-def test_signature_within_the_window_is_taken(device: PhoneOnWire, clock: Clock, seconds: int) -> None:
+def test_signature_within_the_window_is_taken(clock: Clock, device: PhoneOnWire, seconds: int) -> None:
     phone, transport = device
     assert send(transport, get_token(phone, created=NOW + seconds)).status == 200
 
 
 @pytest.mark.parametrize("seconds", [-NOW, -86_400, -301, 61, 86_400, 10**11])
-def test_signature_outside_the_window_is_refused_with_the_time(device: PhoneOnWire, clock: Clock, seconds: int) -> None:
+def test_signature_outside_the_window_is_refused_with_the_time(clock: Clock, device: PhoneOnWire, seconds: int) -> None:
     phone, transport = device
     given = get_token(phone, created=NOW + seconds)
     answer = assert_changes_nothing(transport, given, 401, "clock_skew")
     assert answer.json["server_time"] == NOW
 
 
-def test_signature_runs_out_by_itself(device: PhoneOnWire, clock: Clock) -> None:
+def test_signature_runs_out_by_itself(clock: Clock, device: PhoneOnWire) -> None:
     phone, transport = device
     given = get_token(phone, created=NOW + 60)
     clock.shift(360)
@@ -145,7 +145,7 @@ class SlowBody(io.BytesIO):
         return super().read(*args)
 
 
-def test_slow_upload_does_not_make_a_signature_old(device: PhoneOnWire, clock: Clock) -> None:
+def test_slow_upload_does_not_make_a_signature_old(clock: Clock, device: PhoneOnWire) -> None:
     """What counts is when the headers arrived."""
     phone, transport = device
     given = get_token(phone, created=NOW - 299)
@@ -168,7 +168,7 @@ def test_phone_whose_clock_is_off_corrects_itself(new_phone: MakePhone, clock: C
 
 
 @pytest.mark.usefixtures("in_database")
-def test_table_forgets_what_cannot_be_presented_any_more(device: PhoneOnWire, clock: Clock) -> None:
+def test_table_forgets_what_cannot_be_presented_any_more(clock: Clock, device: PhoneOnWire) -> None:
     phone, transport = device
     nonces.forget_expired()
     ReplayNonce.objects.all().delete()
