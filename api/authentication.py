@@ -122,7 +122,7 @@ def _verify_signature(request: ApiRequest, tag: Tag, *, is_required: bool) -> No
     if device.revoked_at is not None:
         raise DeviceRevoked
     _require_digest(request, signature)
-    device_keys.confirm_generation(device, generation)
+    device_keys.confirm_generation(device, generation, tag)
     request.signing_device = device
 
 

@@ -44,6 +44,7 @@ class Device(TimeStamped):
     next_algorithm = models.CharField(max_length=20, blank=True)
     next_master_kid = models.CharField(max_length=32, blank=True)
     next_public_key = models.JSONField(null=True, blank=True)
+    next_attempt_digest = DigestField(null=True, blank=True)  # SHA-256 of what a repeat of that rotation carries
     rekey_requested_at = models.DateTimeField(null=True, blank=True)
 
     platform = models.CharField(max_length=10, choices=Platform)

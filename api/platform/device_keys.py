@@ -7,7 +7,7 @@ from http import HTTPStatus
 from api.exceptions import ApiError
 from api.models import Algorithm, AppKey, AppKeyStatus, Device
 from api.platform import keys, signing
-from api.platform.signing import Signature, SignatureInvalid, SignatureRefused, SignatureWrongPurpose
+from api.platform.signing import Signature, SignatureInvalid, SignatureRefused, SignatureWrongPurpose, Tag
 
 _DEVICE_KEYID = re.compile(r"dev:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}):([1-9][0-9]{0,8})")
 _APP_KEYID = re.compile(r"app:([a-z0-9][a-z0-9._-]{0,63})")
@@ -109,8 +109,11 @@ def secret_of(device: Device, generation: int, master_kid: str) -> bytes:
     )
 
 
-def confirm_generation(device: Device, generation: int) -> None:
-    """The first use of a promised key makes it the device's key and ends the one before."""
+def confirm_generation(device: Device, generation: int, tag: Tag) -> None:
+    """The first use of a promised key makes it the device's key and ends the one before. Raises KeySuperseded.
+
+    `device` then stands at `generation`, whatever happens to its row meanwhile.
+    """
     if generation == device.generation:
         return
     promised = Device.objects.filter(
@@ -127,9 +130,12 @@ def confirm_generation(device: Device, generation: int) -> None:
         next_algorithm="",
         next_master_kid="",
         next_public_key=None,
+        next_attempt_digest=None,
         rekey_requested_at=None,
     )
     device.refresh_from_db()
+    if device.generation != generation:
+        raise KeySuperseded(tag)
 
 
 def is_app_key_id(text: str) -> bool:

@@ -47,6 +47,11 @@ class RotationSerializer(fields.StrictSerializer):
 
     public_key = PublicKeySerializer(required=False)
     key_proof = fields.Base64UrlField(size_bytes=64, required=False)
+    attempt = fields.Base64UrlField(
+        size_bytes=16,
+        required=False,
+        help_text="16 random bytes, base64url, kept until the answer is stored: who repeats it, gets the same key.",
+    )
 
 
 class DeviceKeySerializer(serializers.Serializer[dict[str, object]]):

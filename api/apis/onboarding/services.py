@@ -171,23 +171,34 @@ def _key_of(device: Device) -> DeviceKey:
 
 
 @transactional
-def rotate_key(caller: Caller, *, device: Device, public_key: object | None, key_proof: bytes | None) -> DeviceKey:
+def rotate_key(
+    caller: Caller, *, device: Device, public_key: object | None, key_proof: bytes | None, attempt: bytes | None
+) -> DeviceKey:
     """The device's next key; the present one lives until the next is first used. A repeat gets the same answer.
 
-    Raises InvalidInput when a device with a hardware key brings none.
+    `device` is as it was when its key signed the request. A repeat brings the same public key and the same `attempt`
+    (16 bytes); with others it comes from somebody else who holds the present key. Raises InvalidInput when a device
+    with a hardware key brings none, KeySuperseded.
     """
-    device = Device.objects.select_for_update().get(id=device.id)
+    signed_by, device = device.generation, Device.objects.select_for_update().get(id=device.id)
+    if device.generation != signed_by:
+        raise KeySuperseded(Tag.TOKEN)
     jwk = _proven_key(public_key, key_proof, install_id=device.install_id, enrol_digest=bytes(device.enrol_digest))
     if jwk is None and device.public_key is not None:
         raise InvalidInput.of("public_key", "required", "A device with a hardware key brings its next public key.")
-    if device.has_next_key and device.next_public_key != jwk:
+    digest = hashlib.sha256(attempt).digest() if attempt is not None else None
+    promised = device.next_attempt_digest and bytes(device.next_attempt_digest)
+    if device.has_next_key and (device.next_public_key, promised) != (jwk, digest):
         # Somebody else holds the present key as well, and was first.
         raise KeySuperseded(Tag.TOKEN)
     if not device.has_next_key:
         device.next_public_key = jwk
         device.next_algorithm = Algorithm.ECDSA_P256_SHA256 if jwk else Algorithm.HMAC_SHA256
         device.next_master_kid = "" if jwk else keys.ring(settings.DEVICE_MASTER_KEYS).current
-        device.save(update_fields=["next_public_key", "next_algorithm", "next_master_kid", "updated_at"])
+        device.next_attempt_digest = digest
+        device.save(
+            update_fields=["next_public_key", "next_algorithm", "next_master_kid", "next_attempt_digest", "updated_at"]
+        )
         audit.record(
             caller,
             "device.key_rotated",

@@ -90,6 +90,7 @@ class RotateView(DeviceSignedView):
             device=request.signing_device,
             public_key=body.validated_data.get("public_key"),
             key_proof=body.validated_data.get("key_proof"),
+            attempt=body.validated_data.get("attempt"),
         )
         return Response(represent(key))
 

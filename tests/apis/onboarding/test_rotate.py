@@ -1,6 +1,7 @@
 """`POST device/rotate/`: the next key. The present one lives until the next is first used."""
 
 import json
+import secrets
 from typing import Any
 
 import pytest
@@ -120,6 +121,23 @@ def test_repeat_is_the_same_answer(plain: PhoneOnWire) -> None:
     for _ in range(5):
         assert accept(rotate(plain)).json == first.json
     assert AuditEntry.objects.filter(action="device.key_rotated").count() == 1
+
+
+def test_only_the_same_attempt_gets_the_same_answer(plain: PhoneOnWire) -> None:
+    """Of two who hold the key, the first keeps the device; the other is told that it has lost it, not the secret."""
+    attempt = {"attempt": secrets.token_urlsafe(16)}
+    first = accept(rotate(plain, attempt))
+    assert accept(rotate(plain, attempt)).json == first.json
+    for other in ({"attempt": secrets.token_urlsafe(16)}, {}):
+        assert_refused(rotate(plain, other), 401, "key_superseded")
+    assert is_let_in(plain, signer_of(first)) == ""
+    assert Device.objects.get().next_attempt_digest is None
+
+
+def test_attempt_after_a_rotation_without_one_is_somebody_elses(plain: PhoneOnWire) -> None:
+    first = accept(rotate(plain))
+    assert_refused(rotate(plain, {"attempt": secrets.token_urlsafe(16)}), 401, "key_superseded")
+    assert accept(rotate(plain)).json == first.json
 
 
 def test_phone_that_loses_answers_ends_with_one_key(plain: PhoneOnWire) -> None:

@@ -76,6 +76,7 @@ def account_key(caller: Caller, email: str) -> str:
     """What a limit of guesses counts: the account, apart for each device that has signed in there. No address in it."""
     address = email.strip()[:254]
     # Before anything was validated: what cannot be an address is nobody's.
-    if caller.device_id is None or len(identity_of(address).encode()) > IDENTITY_MAX_BYTES:
+    is_possible = address.isprintable() and len(identity_of(address).encode()) <= IDENTITY_MAX_BYTES
+    if caller.device_id is None or not is_possible:
         return "nobody"
     return key_of(address, caller.device_id).hex()[:32]

@@ -88,18 +88,20 @@ class Client:
             return device_id
 
     def rotate_key(self) -> None:
-        """Gets the device its next key; the present one is good until that is first used."""
+        """Gets the device its next key, and uses it at once: that is what ends the present one."""
         with self._lock:
             self.register_device()
-            if self._state.private_key is not None and self._state.next_private_key is None:
-                next_key = P256Key.generate().to_pem()
-                self._store(replace(self._state, next_private_key=next_key))
-            answer = self._post("device/rotate/", self._proof_of_key(self._state.next_private_key))
+            if self._state.rotation_attempt is None:
+                self._store(self._state.rotating())
+            proof = self._proof_of_key(self._state.next_private_key)
+            answer = self._post("device/rotate/", {"attempt": self._state.rotation_attempt, **proof})
             if answer.remedy is Remedy.REGISTER_ANEW:
                 self.forget_device()
                 self.register_device()  # which brings a new key too
             else:
                 self._store(self._state.rotated(accept(answer)))
+                with suppress(NetworkFailure):  # whatever is signed next will do it
+                    self.get_token()
 
     def revoke_device(self) -> None:
         """Tells the server that this installation is over.

@@ -23,6 +23,7 @@ class State:
     enrol_key: str = field(repr=False)  # base64url, 32 bytes
     private_key: str | None = field(repr=False)  # PEM; None where the device has no such hardware
     next_private_key: str | None = field(default=None, repr=False)  # PEM, while a rotation runs
+    rotation_attempt: str | None = field(default=None, repr=False)  # of a rotation with no answer yet
     device_id: str | None = None
     key_id: str | None = None  # the complete `keyid`
     secret: str | None = field(default=None, repr=False)  # base64url; None with a private key
@@ -66,10 +67,19 @@ class State:
         given = _members(answer, "device_id", "key_id")
         return replace(self, **given, **self._secret_of(answer))
 
+    def rotating(self) -> Self:
+        """With what every attempt of the next rotation repeats."""
+        return replace(
+            self,
+            rotation_attempt=secrets.token_urlsafe(16),
+            next_private_key=None if self.private_key is None else P256Key.generate().to_pem(),
+        )
+
     def rotated(self, answer: Answer) -> Self:
         """With the key that a rotation has answered, or confirmed."""
         new = replace(self, **_members(answer, "key_id"), **self._secret_of(answer))
-        return replace(new, private_key=self.next_private_key or self.private_key, next_private_key=None)
+        private_key = self.next_private_key or self.private_key
+        return replace(new, private_key=private_key, next_private_key=None, rotation_attempt=None)
 
     def with_session(self, answer: Answer) -> Self:
         """With the tokens of an answer.

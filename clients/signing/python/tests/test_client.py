@@ -261,11 +261,13 @@ def test_lost_rotation_is_one_new_key(make_phone: MakePhone, api: FakeApi, hardw
     api.script["device/rotate/"] = [LOSE_ANSWER]
     phone.rotate_key()
     first, second = api.sent("device/rotate/")
+    assert first.json["attempt"] == second.json["attempt"]
     if hardware_key:
         assert first.json["public_key"] == second.json["public_key"]
     assert phone.state.key_id == f"dev:{phone.state.device_id}:2"
     assert (phone.state.secret, phone.state.private_key) != (before.secret, before.private_key)
-    assert phone.state.next_private_key is None
+    assert phone.state.next_private_key is phone.state.rotation_attempt is None
+    assert api.devices[phone.state.device_id or ""].generation == 2  # used at once
     assert phone.refresh().is_success
     assert api.devices[phone.state.device_id or ""].generation == 2
 
@@ -279,6 +281,7 @@ def test_new_p256_key_outlives_a_restart_in_mid_rotation(make_phone: MakePhone, 
     phone = make_phone(hardware_key=True)
     phone.rotate_key()
     assert phone.refresh().is_success
+    assert len({request.json["attempt"] for request in api.sent("device/rotate/")}) == 1
     keys = [request.json["public_key"]["x"] for request in api.sent("device/rotate/")]
     assert len(set(keys)) == 1
 
@@ -494,6 +497,8 @@ def test_what_must_be_repeated_is_stored_before_it_is_sent(
     refresh = api.sent("auth/refresh-token/")[0].json
     assert witness.stored["auth/refresh-token/"]["refresh_attempt"] == refresh["attempt"]
     assert witness.stored["device/rotate/"]["next_private_key"] == phone.state.private_key
+    rotation = api.sent("device/rotate/")[0].json
+    assert witness.stored["device/rotate/"]["rotation_attempt"] == rotation["attempt"]
 
 
 def test_what_cannot_be_stored_is_not_sent(
