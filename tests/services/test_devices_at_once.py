@@ -9,7 +9,7 @@ from handset_client.outcomes import accept
 
 from api.models import Device, Session
 from tests.services.conftest import Deployment, wire_of
-from tests.services.crowds import answers_of, at_once
+from tests.services.crowds import answers_of, at_once, posting
 
 pytestmark = pytest.mark.services
 
@@ -67,13 +67,27 @@ def test_twenty_rotations_promise_one_key_and_its_first_uses_agree(deployed: Dep
     phone.get_token()
     apps = deployed.copies(phone, 20)
 
-    answers_of(apps, Client.rotate_key)
+    answers = answers_of(apps, posting("device/rotate/", {"attempt": secrets.token_urlsafe(16)}))
+    for app, answer in zip(apps, answers, strict=True):
+        app._store(app.state.rotated(accept(answer)))
 
     assert len({(app.state.key_id, app.state.secret) for app in apps}) == 1
     answers = answers_of(apps, Client.get_token)
     assert len({answer.json["session_id"] for answer in answers}) == 1
     device = Device.objects.get(id=phone.state.device_id)
     assert (device.generation, device.has_next_key) == (2, False)
+
+
+def test_of_twenty_attempts_to_rotate_one_gets_the_key(deployed: Deployment, phone: Client) -> None:
+    phone.get_token()
+    attempts = [{"attempt": secrets.token_urlsafe(16)} for _ in range(20)]
+
+    answers = at_once(
+        partial(app.request, "POST", "device/rotate/", attempt)
+        for app, attempt in zip(deployed.copies(phone, 20), attempts, strict=True)
+    )
+
+    assert sorted(answer.code for answer in answers) == ["", *["key_superseded"] * 19]
 
 
 def test_a_key_that_was_replaced_meanwhile_gets_no_other_one(deployed: Deployment) -> None:
