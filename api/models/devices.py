@@ -4,14 +4,7 @@ from django.conf import settings
 from django.db import models
 
 from api.models.base import DigestField, TimeStamped, one_of, uuid7
-from api.models.onboarding import AppKey
-
-
-class Platform(models.TextChoices):
-    IOS = "ios", "iOS"
-    ANDROID = "android", "Android"
-    WEB = "web", "Web"
-    OTHER = "other", "Other"
+from api.models.onboarding import AppKey, Platform
 
 
 class Trust(models.TextChoices):

@@ -5,6 +5,15 @@ from django.db import models
 
 from api.models.base import IdentityField, TimeStamped, one_of
 
+QUOTA_MAXIMUM = 1_000_000  # a limit counts microseconds, and needs some for each call
+
+
+class Platform(models.TextChoices):
+    IOS = "ios", "iOS"
+    ANDROID = "android", "Android"
+    WEB = "web", "Web"
+    OTHER = "other", "Other"
+
 
 class AppKeyStatus(models.TextChoices):
     ACTIVE = "active"
@@ -17,7 +26,7 @@ class AppKey(TimeStamped):
 
     key_id = IdentityField(unique=True)  # such as ios-2026-01
     sealed_secret = models.CharField(max_length=255)  # platform.keys.seal: AES-256-GCM under the field keys
-    platform = models.CharField(max_length=10)
+    platform = models.CharField(max_length=10, choices=Platform)  # `other` is for devices of any
     status = models.CharField(max_length=10, choices=AppKeyStatus, default=AppKeyStatus.ACTIVE)
     minimum_build = models.PositiveIntegerField(null=True, blank=True)
     maximum_build = models.PositiveIntegerField(null=True, blank=True)
@@ -29,7 +38,21 @@ class AppKey(TimeStamped):
 
     class Meta:
         db_table = "app_key"
-        constraints = (one_of("status", AppKeyStatus, name="app_key_status"),)
+        constraints = (
+            one_of("platform", Platform, name="app_key_platform"),
+            one_of("status", AppKeyStatus, name="app_key_status"),
+            models.CheckConstraint(
+                condition=models.Q(minimum_build__lte=models.F("maximum_build")),
+                name="app_key_builds",
+                violation_error_message="The minimum build is above the maximum.",
+            ),
+            # None at all is what blocking is for.
+            models.CheckConstraint(
+                condition=models.Q(registrations_per_minute__range=(1, QUOTA_MAXIMUM)),
+                name="app_key_quota",
+                violation_error_message=f"Registrations a minute: from 1 to {QUOTA_MAXIMUM}.",
+            ),
+        )
 
     def __str__(self) -> str:
         return self.key_id

@@ -160,8 +160,9 @@ def app_secret(app_key: AppKey) -> bytes:
 
 
 def require_unblocked(app_key: AppKey, build: int | None) -> None:
-    """Raises AppBuildBlocked for a blocked key and for a build outside its range."""
+    """Raises AppBuildBlocked for a blocked key and for a build outside its range: where there is one, unsaid is outside."""
     low, high = app_key.minimum_build, app_key.maximum_build
-    is_outside = build is not None and ((low is not None and build < low) or (high is not None and build > high))
-    if app_key.status == AppKeyStatus.BLOCKED or is_outside:
+    is_limited = low is not None or high is not None
+    is_inside = build is not None and (low is None or low <= build) and (high is None or build <= high)
+    if app_key.status == AppKeyStatus.BLOCKED or (is_limited and not is_inside):
         raise AppBuildBlocked(store_url=app_key.store_url or None)

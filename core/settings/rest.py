@@ -89,7 +89,7 @@ SPECTACULAR_SETTINGS = {
     "PREPROCESSING_HOOKS": ["api.schema.only_the_api"],
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "api.schema.add_problems"],
     "ENUM_NAME_OVERRIDES": {
-        "PlatformEnum": "api.models.devices.Platform",
+        "PlatformEnum": "api.models.onboarding.Platform",
         "TrustEnum": "api.models.devices.Trust",
         "RoleEnum": "api.models.orgs.Role",
     },

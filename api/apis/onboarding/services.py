@@ -4,12 +4,14 @@ import hashlib
 import hmac
 import secrets
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -71,6 +73,7 @@ def register_device(
     DeviceAlreadyActive, DeviceRevoked.
     """
     device_keys.require_unblocked(app_key, details.get("build"))
+    _require_platform(app_key, details["platform"])
     enrol_digest = hashlib.sha256(enrol_key).digest()
     jwk = _proven_key(public_key, key_proof, install_id=install_id, enrol_digest=enrol_digest)
     device = Device.objects.filter(install_id=install_id).first()
@@ -81,6 +84,12 @@ def register_device(
         if device is not None:
             return _key_of(device), True
     return _key_of(_registered_again(install_id=install_id, enrol_digest=enrol_digest, jwk=jwk)), False
+
+
+def _require_platform(app_key: AppKey, platform: str) -> None:
+    """An app key is for one platform; one for `other` is for none in particular. Raises InvalidInput."""
+    if app_key.platform not in {platform, Platform.OTHER}:
+        raise InvalidInput.of("platform", "mismatch", "This app key is for another platform.")
 
 
 def _proven_key(
@@ -229,20 +238,62 @@ def revoke_device(caller: Caller, *, device_id: uuid.UUID) -> None:
     audit.record(caller, "device.revoked", target_kind="device", target_id=device.id)
 
 
+# What may be said of an app key beside its platform; absent builds and an empty address set nothing.
+APP_KEY_TERMS = ("minimum_build", "maximum_build", "registrations_per_minute", "store_url")
+
+
 @transactional
-def create_app_key(caller: Caller, *, key_id: str, platform: str) -> tuple[AppKey, bytes]:
-    """A new app key and its secret, which nothing can show again. Raises IntegrityError when the id is taken."""
-    if not device_keys.is_app_key_id(key_id) or platform not in Platform.values:
-        raise InvalidInput.of("key_id", "invalid", "Lower-case letters, digits, dots, hyphens; a known platform.")
+def create_app_key(
+    caller: Caller, *, key_id: str, platform: str, terms: Mapping[str, Any] | None = None
+) -> tuple[AppKey, bytes]:
+    """A new app key and its secret, which nothing can show again. `terms` holds APP_KEY_TERMS.
+
+    Raises InvalidInput, and IntegrityError when the id is taken.
+    """
+    if not device_keys.is_app_key_id(key_id):
+        raise InvalidInput.of("key_id", "invalid", "Lower-case letters, digits, dots, hyphens and underscores.")
     secret = secrets.token_bytes(32)
-    app_key = AppKey.objects.create(
+    app_key = AppKey(
         key_id=key_id,
         platform=platform,
         sealed_secret=keys.seal(secret, context=f"app_key:{key_id}"),
         created_by_id=caller.user_id,
     )
-    audit.record(caller, "app_key.created", target_kind="app_key", target_id=key_id)
+    changes = _set_terms(app_key, terms or {})
+    app_key.save(force_insert=True)
+    audit.record(caller, "app_key.created", target_kind="app_key", target_id=key_id, changes=changes)
     return app_key, secret
+
+
+@transactional
+def change_app_key(caller: Caller, *, key_id: str, terms: Mapping[str, Any]) -> None:
+    """Changes those of APP_KEY_TERMS that are given. Raises AppKey.DoesNotExist, InvalidInput."""
+    app_key = AppKey.objects.select_for_update().get(key_id=key_id)
+    changes = _set_terms(app_key, terms)
+    if changes:
+        app_key.save(update_fields=[*changes, "updated_at"])
+        audit.record(caller, "app_key.changed", target_kind="app_key", target_id=key_id, changes=changes)
+
+
+def _set_terms(app_key: AppKey, terms: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Sets what differs, and returns it with what was before. Raises InvalidInput for what the model does not take."""
+    assert terms.keys() <= set(APP_KEY_TERMS)
+    changes = {
+        name: [getattr(app_key, name), value] for name, value in terms.items() if getattr(app_key, name) != value
+    }
+    for name, (_, value) in changes.items():
+        setattr(app_key, name, value)
+    try:
+        app_key.full_clean(validate_unique=False)
+    except ValidationError as error:
+        raise InvalidInput(
+            [
+                {"field": "" if field == NON_FIELD_ERRORS else field, "code": "invalid", "message": message}
+                for field, messages in error.message_dict.items()
+                for message in messages
+            ]
+        ) from error
+    return changes
 
 
 @transactional

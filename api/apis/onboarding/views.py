@@ -52,7 +52,7 @@ class RegisterView(ApiView):
     def limits(self, request: ApiRequest) -> list[Limit]:
         app_key = request.signing_app_key
         assert app_key is not None
-        quota = Limit("app_key", f"limit:app_key:{app_key.key_id}", max(1, app_key.registrations_per_minute), 60)
+        quota = Limit("app_key", f"limit:app_key:{app_key.key_id}", app_key.registrations_per_minute, 60)
         return [throttling.address_limit(request, "registrations"), quota]
 
     @answers(

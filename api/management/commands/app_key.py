@@ -1,5 +1,6 @@
-"""App keys from the shell: make one, list them, deprecate, block or re-activate one."""
+"""App keys from the shell: make one, list them, change what is said of one, deprecate, block or re-activate it."""
 
+import argparse
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -19,39 +20,67 @@ _STATUSES = {
 
 
 class Command(BaseCommand):
-    help = "Makes, lists, deprecates, blocks and re-activates app keys."
+    help = "Makes, lists, changes, deprecates, blocks and re-activates app keys."
 
     def add_arguments(self, parser: CommandParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)
         create = verbs.add_parser("create", help="make a key; prints its secret once")
         create.add_argument("key_id", help="such as ios-2026-11; written without app:")
-        create.add_argument("--platform", choices=Platform.values, required=True)
+        create.add_argument("--platform", choices=Platform.values, required=True, help="other: for devices of any")
+        change = verbs.add_parser("set", help="change what is said of a key")
+        change.add_argument("key_id")
+        for verb in (create, change):
+            _add_terms(verb)
         verbs.add_parser("list", help="show all keys")
-        for verb in _STATUSES:
-            verbs.add_parser(verb).add_argument("key_id")
+        for name in _STATUSES:
+            verbs.add_parser(name).add_argument("key_id")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        verb = options["verb"]
-        if verb == "create":
-            self._create(options["key_id"], options["platform"])
-        elif verb == "list":
-            for key in AppKey.objects.order_by("created_at"):
-                self.stdout.write(f"{key.key_id}\t{key.platform}\t{key.status}\t{key.created_at:%Y-%m-%d}")
-        else:
-            self._set_status(options["key_id"], _STATUSES[verb])
-
-    def _create(self, key_id: str, platform: str) -> None:
+        terms = {name: options[name] for name in services.APP_KEY_TERMS if name in options}
         try:
-            _, secret = services.create_app_key(callers.command(), key_id=key_id, platform=platform)
+            match options["verb"]:
+                case "create":
+                    self._create(options["key_id"], options["platform"], terms)
+                case "list":
+                    self._list()
+                case "set":
+                    services.change_app_key(callers.command(), key_id=options["key_id"], terms=terms)
+                    self._list(key_id=options["key_id"])
+                case verb:
+                    self._set_status(options["key_id"], _STATUSES[verb])
+        except InvalidInput as error:
+            found = error.members["errors"]
+            raise CommandError("; ".join(f"{e['field']}: {e['message']}".lstrip(": ") for e in found)) from None
+        except AppKey.DoesNotExist:
+            raise CommandError(f"there is no app key {options['key_id']}") from None
+
+    def _create(self, key_id: str, platform: str, terms: dict[str, Any]) -> None:
+        try:
+            _, secret = services.create_app_key(callers.command(), key_id=key_id, platform=platform, terms=terms)
         except IntegrityError:
             raise CommandError(f"there is an app key {key_id} already") from None
-        except InvalidInput as error:
-            raise CommandError(error.members["errors"][0]["message"]) from None
         self.stdout.write(f"key id: {key_id}\nsecret: {b64url(secret)}")
 
+    def _list(self, **which: str) -> None:
+        for key in AppKey.objects.filter(**which).order_by("created_at"):
+            low, high = ("" if build is None else build for build in (key.minimum_build, key.maximum_build))
+            told = [key.key_id, key.platform, key.status, f"builds {low}–{high}", f"{key.registrations_per_minute}/min"]
+            self.stdout.write("\t".join([*told, key.store_url, f"{key.created_at:%Y-%m-%d}"]))
+
     def _set_status(self, key_id: str, status: AppKeyStatus) -> None:
-        try:
-            services.set_app_key_status(callers.command(), key_id=key_id, status=status)
-        except AppKey.DoesNotExist:
-            raise CommandError(f"there is no app key {key_id}") from None
+        services.set_app_key_status(callers.command(), key_id=key_id, status=status)
         self.stdout.write(f"{key_id} is {status}")
+
+
+def _add_terms(parser: CommandParser) -> None:
+    # An option that is absent is not among the options at all, and changes nothing.
+    parser.add_argument(
+        "--minimum-build", type=_build, default=argparse.SUPPRESS, metavar="BUILD", help="none takes the limit away"
+    )
+    parser.add_argument("--maximum-build", type=_build, default=argparse.SUPPRESS, metavar="BUILD")
+    parser.add_argument("--registrations-per-minute", type=int, default=argparse.SUPPRESS, metavar="NUMBER")
+    parser.add_argument("--store-url", default=argparse.SUPPRESS, metavar="URL", help="where people get a newer build")
+
+
+def _build(text: str) -> int | None:
+    return None if text == "none" else int(text)

@@ -4,6 +4,8 @@ import io
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import IntegrityError, transaction
+from handset_client.device_info import DeviceInfo
 from handset_client.keys import unb64url
 
 from api.models import AppKey, AppKeyStatus, AuditEntry
@@ -28,7 +30,7 @@ def made(key_id: str = "ios-2026-11") -> str:
 
 
 def test_new_key_registers_phones() -> None:
-    phone, _ = make_phone("ios-2026-11", made())
+    phone, _ = make_phone("ios-2026-11", made(), info=DeviceInfo(platform="ios"))
     assert phone.register_device()
 
 
@@ -71,7 +73,7 @@ def test_name_is_one_that_a_signature_can_carry(key_id: str) -> None:
     assert not AppKey.objects.exists()
 
 
-@pytest.mark.parametrize("verb", ["deprecate", "block", "activate"])
+@pytest.mark.parametrize("verb", ["deprecate", "block", "activate", "set"])
 def test_unknown_key_is_said(verb: str) -> None:
     with pytest.raises(CommandError, match="no app key"):
         run(verb, "nobody")
@@ -80,3 +82,63 @@ def test_unknown_key_is_said(verb: str) -> None:
 def test_platform_is_known() -> None:
     with pytest.raises(CommandError):
         run("create", "x", "--platform", "toaster")
+
+
+# -- what is said of a key
+
+
+def terms() -> tuple[int | None, int | None, int, str]:
+    row = AppKey.objects.get()
+    return row.minimum_build, row.maximum_build, row.registrations_per_minute, row.store_url
+
+
+def test_terms_are_set_at_the_beginning_and_later() -> None:
+    run("create", "x", "--platform", "ios", "--minimum-build", "7", "--store-url", "https://store.example/app")
+    assert terms() == (7, None, 600, "https://store.example/app")
+    told = run("set", "x", "--maximum-build", "9", "--registrations-per-minute", "60")
+    assert terms() == (7, 9, 60, "https://store.example/app")
+    assert "builds 7–9" in told
+    assert "60/min" in told
+    assert "https://store.example/app" in run("list")
+    run("set", "x", "--minimum-build", "none", "--store-url", "")
+    assert terms() == (None, 9, 60, "")
+
+
+def test_what_changed_is_audited_and_nothing_else() -> None:
+    run("create", "x", "--platform", "ios")
+    run("set", "x", "--minimum-build", "7", "--registrations-per-minute", "600")
+    run("set", "x", "--minimum-build", "7")
+    entry = AuditEntry.objects.order_by("id").get(action="app_key.changed")
+    assert entry.changes == {"minimum_build": [None, 7]}
+    assert entry.target_id == "x"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("--minimum-build", "10", "--maximum-build", "9"),
+        ("--minimum-build", "-1"),
+        ("--minimum-build", "seven"),
+        ("--registrations-per-minute", "0"),
+        ("--registrations-per-minute", "-1"),
+        ("--registrations-per-minute", str(10**9)),
+        ("--store-url", "not an address"),
+        ("--store-url", "javascript:alert(1)"),
+        ("--store-url", "https://store.example/" + "a" * 500),
+    ],
+)
+def test_terms_that_make_no_sense_are_refused(given: tuple[str, ...]) -> None:
+    made("x")
+    before = rows()
+    with pytest.raises(CommandError):
+        run("set", "x", *given)
+    with pytest.raises(CommandError):
+        run("create", "y", "--platform", "ios", *given)
+    assert rows() == before
+
+
+@pytest.mark.parametrize("terms", [{"minimum_build": 2, "maximum_build": 1}, {"registrations_per_minute": 0}])
+def test_the_database_refuses_them_too(terms: dict[str, int]) -> None:
+    made()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        AppKey.objects.update(**terms)

@@ -449,7 +449,7 @@ def test_deprecated_key_still_registers(installation: Installation, app_key: App
     accept(installation.register())
 
 
-@pytest.mark.parametrize(("build", "is_let_in"), [(99, False), (100, True), (200, True), (201, False), (..., True)])
+@pytest.mark.parametrize(("build", "is_let_in"), [(99, False), (100, True), (200, True), (201, False), (..., False)])
 def test_build_lies_within_the_range_of_its_key(plain: Installation, build: Any, is_let_in: bool) -> None:
     AppKey.objects.update(minimum_build=100, maximum_build=200)
     answer = plain.register(build=build)
@@ -457,6 +457,30 @@ def test_build_lies_within_the_range_of_its_key(plain: Installation, build: Any,
         accept(answer)
     else:
         assert_refused(answer, 403, "app_build_blocked")
+        assert not Device.objects.exists()
+
+
+@pytest.mark.parametrize("bound", ["minimum_build", "maximum_build"])
+def test_one_bound_is_a_range_too(plain: Installation, bound: str) -> None:
+    AppKey.objects.update(**{bound: 100})
+    assert_refused(plain.register(build=...), 403, "app_build_blocked")
+    accept(plain.register(build=100))
+
+
+@pytest.mark.parametrize(
+    ("key", "device", "is_let_in"),
+    [("ios", "ios", True), ("ios", "android", False), ("web", "other", False), ("other", "android", True)],
+)
+def test_an_app_key_registers_devices_of_its_platform(
+    plain: Installation, key: str, device: str, is_let_in: bool
+) -> None:
+    AppKey.objects.update(platform=key)
+    answer = plain.register(platform=device)
+    if is_let_in:
+        assert accept(answer).status == 201
+    else:
+        assert_refused(answer, 400, "invalid_input")
+        assert [error["field"] for error in answer.json["errors"]] == ["platform"]
         assert not Device.objects.exists()
 
 
@@ -471,7 +495,7 @@ def test_each_app_key_has_a_quota(plain: Installation, app_key: AppKeyOnPhone) -
 
 
 def another_app_key() -> tuple[AppKey, str]:
-    row, secret = onboarding.create_app_key(callers.command(), key_id="another-1", platform=Platform.IOS)
+    row, secret = onboarding.create_app_key(callers.command(), key_id="another-1", platform=Platform.OTHER)
     return row, b64url(secret)
 
 
