@@ -67,7 +67,7 @@ def _empty_state_store() -> None:
         with state.guarded() as redis:
             redis.flushdb()
             # As old as a store in service: one that has just been found new asks the rows as well.
-            redis.set(state.EPOCH_KEY, 1)
+            redis.set(state.EPOCH_KEY, f"1 {redis.info('server')['run_id']}")
 
 
 @pytest.fixture

@@ -38,13 +38,10 @@ class Admission:
 # KEYS: epoch, session mark, membership entry, membership version, then one key a limit.
 # ARGV: 1 if there is a session, then emission and burst of each limit.
 _ADMIT = (
-    GCRA_LUA
+    state.EPOCH_LUA
+    + GCRA_LUA
     + """
-local epoch = redis.call('GET', KEYS[1])
-if not epoch then
-  epoch = redis.call('TIME')[1]
-  redis.call('SET', KEYS[1], epoch)
-end
+local epoch = epoch_of(KEYS[1])
 local mark, entry, version = false, false, false
 if ARGV[1] == '1' then
   mark = redis.call('GET', KEYS[2])
@@ -101,8 +98,9 @@ def _from_redis(counted: Sequence[Limit], claims: Claims | None) -> Admission:
     decision = limits.decision_of(counted, spent)
     if claims is None:
         return Admission(decision, SessionState.LIVE, {})
-    # Marks that a young store has lost are at most as old as an access token can be.
-    is_young = time.time() - int(epoch) < settings.ACCESS_TOKEN_SECONDS
-    session = revocation.state_of(claims.session_id) if mark or is_young else SessionState.LIVE
+    # A young store may have lost marks, or come back with memberships of the past: for as long as either lives.
+    if time.time() - int(epoch) < max(settings.ACCESS_TOKEN_SECONDS, memberships.CACHE_SECONDS):
+        return _from_rows(decision, claims)
+    session = revocation.state_of(claims.session_id) if mark else SessionState.LIVE
     members = memberships.from_cache(claims.user_id, entry, version) if claims.user_id else {}
     return Admission(decision, session, members)

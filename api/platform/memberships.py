@@ -17,7 +17,7 @@ from api.models import Membership
 from api.platform import state
 from api.platform.callers import Member
 
-_CACHE_SECONDS = 3600
+CACHE_SECONDS = 900
 _ANNOUNCEMENT_SECONDS = 60  # longer than any transaction may take
 _VERSION_SECONDS = 86_400
 _MARK = b"!"  # begins an entry that says how many changes are under way
@@ -76,7 +76,7 @@ def from_cache(user_id: uuid.UUID, entry: bytes | None, version: bytes | None) -
         try:
             with state.guarded():
                 state.script(_FILL)(
-                    keys=[entry_key(user_id), version_key(user_id)], args=[version or b"", packed, _CACHE_SECONDS]
+                    keys=[entry_key(user_id), version_key(user_id)], args=[version or b"", packed, CACHE_SECONDS]
                 )
         except state.StateUnavailable:
             pass  # the next request reads the rows again

@@ -43,17 +43,15 @@ class ReplayStoreUnavailable(ApiError):
 
 
 # KEYS: nonce, epoch. ARGV: milliseconds to keep it, when it was signed (seconds).
-# -1: signed before the store's memory begins; 0: seen; 1: new. The epoch is set when the store is new, flushed or lost.
-_REMEMBER = """
-local epoch = redis.call('GET', KEYS[2])
-if not epoch then
-  epoch = redis.call('TIME')[1]
-  redis.call('SET', KEYS[2], epoch)
-end
-if tonumber(ARGV[2]) <= tonumber(epoch) then return -1 end
+# -1: signed before the store's memory begins; 0: seen; 1: new.
+_REMEMBER = (
+    state.EPOCH_LUA
+    + """
+if tonumber(ARGV[2]) <= epoch_of(KEYS[2]) then return -1 end
 if redis.call('SET', KEYS[1], '1', 'NX', 'PX', ARGV[1]) then return 1 end
 return 0
 """
+)
 
 
 def remember(signature: Signature) -> None:
@@ -97,8 +95,7 @@ def _remember_in_database(digest: bytes, signature: Signature) -> None:
 def prepare() -> None:
     """Starts the memory of a new store before the first phone calls; harmless at any other time."""
     if state.is_configured():
-        with state.guarded() as redis:
-            redis.set(state.EPOCH_KEY, int(time.time()), nx=True)
+        state.epoch()
 
 
 def forget_expired(*, most: int = 1000) -> int:

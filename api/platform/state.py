@@ -13,8 +13,24 @@ from redis.backoff import NoBackoff
 from redis.commands.core import Script
 from redis.retry import Retry
 
-# When the state store was found new or lost (seconds): what was remembered before then is not remembered any more.
+# When the state store was found new or lost (seconds), and by which run of the server: what was remembered before then
+# is not remembered any more.
 EPOCH_KEY = "epoch"
+
+# The part of a Lua script that finds the epoch. A flushed store has none; a server that was started since (perhaps from
+# an old snapshot) and a replica that took over (perhaps without the last writes) are other runs, and begin a new one.
+EPOCH_LUA = """
+local function epoch_of(key)
+  local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+  local begun, of_run = string.match(redis.call('GET', key) or '', '^(%d+) (%x+)$')
+  if of_run == run then return tonumber(begun) end
+  local now = redis.call('TIME')[1]
+  redis.call('SET', key, now .. ' ' .. run)
+  return tonumber(now)
+end
+"""
+
+_FIND_EPOCH = EPOCH_LUA + "return epoch_of(KEYS[1])"
 
 
 class StateUnavailable(Exception):
@@ -49,6 +65,12 @@ def _script(url: str, source: str) -> Script:
 def script(source: str) -> Script:
     """A Lua script, sent by its digest once the server knows it; runs atomically."""
     return _script(settings.REDIS_STATE_URL, source)
+
+
+def epoch() -> int:
+    """When the memory of the store begins, which is now if it is new or lost. Raises StateUnavailable."""
+    with guarded():
+        return int(script(_FIND_EPOCH)(keys=[EPOCH_KEY]))
 
 
 @contextmanager

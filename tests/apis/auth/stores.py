@@ -42,9 +42,14 @@ def own_redis(_redis_url: str, settings: Settings) -> Iterator["redis.Redis"]:
     client = state.client()
     client.config_set("maxmemory", 0)
     client.flushdb()
-    client.set(state.EPOCH_KEY, 1)
+    begin_epoch(client, 1)
     yield client
     client.close()
+
+
+def begin_epoch(client: "redis.Redis", seconds: int, *, run_id: str = "") -> None:
+    """Lets the store's memory begin at `seconds`, in the server's present run unless another is named."""
+    client.set(state.EPOCH_KEY, f"{seconds} {run_id or client.info('server')['run_id']}")
 
 
 @pytest.fixture

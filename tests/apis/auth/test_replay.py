@@ -16,6 +16,7 @@ from redis import Redis
 
 from api.models import Contact, ReplayNonce
 from api.platform import nonces, state
+from tests.apis.auth.stores import begin_epoch
 from tests.apis.auth.wire import (
     NOW,
     assert_changes_nothing,
@@ -235,7 +236,7 @@ def test_what_was_signed_before_the_store_was_lost_is_refused(registered: PhoneO
         answer = assert_changes_nothing(transport, old, 401, "replay_cache_reset")
         assert abs(answer.json["server_time"] - time.time()) < 5
     # What is signed from now on is taken again, once.
-    later = get_token(phone, created=int(own_redis.get(state.EPOCH_KEY)) + 1)
+    later = get_token(phone, created=state.epoch() + 1)
     assert send(transport, later).status == 200
     assert_changes_nothing(transport, later, 401, "nonce_replayed")
 
@@ -255,7 +256,7 @@ def test_loss_that_an_unsigned_call_finds_first_is_a_loss_all_the_same(
 def test_phone_gets_over_a_loss_by_itself(registered: PhoneOnWire, own_redis: "Redis", clock: Clock) -> None:
     phone, _ = registered
     own_redis.flushdb()
-    own_redis.set(state.EPOCH_KEY, NOW)
+    begin_epoch(own_redis, NOW)
     phone._delivery._sleep = clock.shift
     accept(phone.refresh())
     assert int(time.time()) == NOW + 1
@@ -264,11 +265,27 @@ def test_phone_gets_over_a_loss_by_itself(registered: PhoneOnWire, own_redis: "R
 def test_preparing_a_store_begins_its_memory_once(own_redis: "Redis") -> None:
     own_redis.flushdb()
     nonces.prepare()
-    begun = int(own_redis.get(state.EPOCH_KEY))
-    assert abs(begun - time.time()) < 5
-    own_redis.set(state.EPOCH_KEY, 7)
+    assert abs(state.epoch() - time.time()) < 5
+    begin_epoch(own_redis, 7)
     nonces.prepare()
-    assert int(own_redis.get(state.EPOCH_KEY)) == 7
+    assert state.epoch() == 7
+
+
+def test_store_restored_from_a_snapshot_is_a_lost_one(registered: PhoneOnWire, own_redis: "Redis") -> None:
+    """What the snapshot holds was written in another run of the server: it has forgotten what came after it."""
+    phone, transport = registered
+    given, unused = get_token(phone), get_token(phone)
+    assert send(transport, given).status == 200
+    nonce_keys = own_redis.keys("nonce:*")
+    begin_epoch(own_redis, 1, run_id="0" * 40)
+    for old in (given, unused):
+        assert_changes_nothing(transport, old, 401, "replay_cache_reset")
+    # Once: the run that found it begins a memory of its own.
+    begun = state.epoch()
+    assert abs(begun - time.time()) < 5
+    assert own_redis.keys("nonce:*") == nonce_keys
+    assert send(transport, get_token(phone, created=begun + 1)).status == 200
+    assert state.epoch() == begun
 
 
 def test_full_store_refuses_rather_than_forgets(registered: PhoneOnWire, own_redis: "Redis") -> None:

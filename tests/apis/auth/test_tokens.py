@@ -19,11 +19,11 @@ from pytest_django import Settings
 from api.apis.auth import services as auth
 from api.apis.jobs import services as jobs
 from api.apis.onboarding import services as onboarding
-from api.models import Session
+from api.models import Membership, Organization, Session
 from api.platform import callers, tokens
 from api.platform.keys import purpose_key
 from api.platform.tokens import SigningKey, signing_keys
-from tests.apis.auth.stores import NOBODY_LISTENS
+from tests.apis.auth.stores import NOBODY_LISTENS, begin_epoch
 from tests.apis.auth.wire import (
     NOW,
     Draft,
@@ -549,6 +549,20 @@ def test_store_that_lost_its_marks_is_not_believed(own_redis: Any, alice: Person
     own_redis.flushdb()
     assert_refused(check(alice, token), 401, "token_revoked")
     assert check(bob, bob.phone.state.access or "").status == 200
+
+
+def test_restored_store_is_not_believed(own_redis: Any, alice: Person, bob: Person, team: Organization) -> None:
+    """Neither about sessions, whose marks came after the snapshot, nor about memberships, which have changed since."""
+    of_team = {"filter[org]": team.slug}
+    own_redis.delete(*own_redis.keys("members:*"))  # marks of the team's making
+    assert bob.get("contacts/", **of_team).status == 200
+    token = sign_out(alice)
+    own_redis.delete(*own_redis.keys("revoked:session:*"))
+    Membership.objects.filter(user=bob.user, organization=team).delete()
+    assert check(alice, token).status == bob.get("contacts/", **of_team).status == 200
+    begin_epoch(own_redis, 1, run_id="0" * 40)
+    assert_refused(check(alice, token), 401, "token_revoked")
+    assert bob.get("contacts/", **of_team).status == 404
 
 
 def test_store_that_is_down_leaves_the_rows(alice: Person, bob: Person, settings: Settings) -> None:
