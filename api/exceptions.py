@@ -85,7 +85,8 @@ class TemporarilyUnavailable(ApiError):
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "temporarily_unavailable"
     title = "Temporarily unavailable"
-    detail = "Nothing was changed. Try again after the time in Retry-After."
+    # Not that nothing was changed: a database may have lost its answer to a COMMIT.
+    detail = "Try again after the time in Retry-After, under the same id or Idempotency-Key."
 
     def __init__(self, *, retry_after_seconds: int = 2) -> None:
         super().__init__(headers={"Retry-After": str(retry_after_seconds)})

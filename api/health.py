@@ -37,14 +37,16 @@ class Check:
         self._lock = threading.Lock()
         self._asked: _Question | None = None
 
-    def find(self) -> Finding:
-        """What the store answers now. One that has not answered in time is down, and is not asked again until it has."""
+    def begin(self) -> "_Question":
+        """Asks, unless an answer is still awaited."""
         with self._lock:
             if self._asked is None or self._asked.is_answered.is_set():
                 self._asked = _Question(self._ask)
-            question = self._asked
-        question.is_answered.wait(max(0.0, question.started + _DEADLINE_SECONDS - time.perf_counter()))
-        return Finding(question.is_up, question.latency_ms)
+            return self._asked
+
+    def find(self) -> Finding:
+        """What the store answers now. One that has not answered in time is down, and is not asked again until it has."""
+        return self.begin().finding()
 
 
 class _Question:
@@ -56,6 +58,11 @@ class _Question:
         self.latency_ms: float | None = None
         self.is_answered = threading.Event()
         threading.Thread(target=self._run, args=(ask,), daemon=True).start()
+
+    def finding(self) -> Finding:
+        """What came of it, once it is answered or the deadline is over."""
+        self.is_answered.wait(max(0.0, self.started + _DEADLINE_SECONDS - time.perf_counter()))
+        return Finding(self.is_up, self.latency_ms)
 
     def _run(self, ask: Callable[[], None]) -> None:
         try:
@@ -123,7 +130,8 @@ class HealthView(_Probe):
     """The state of every store; names and latencies only for operators."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        findings = {check: check.find() for check in checks()}
+        questions = {check: check.begin() for check in checks()}  # all at once: stores that hang cost one deadline
+        findings = {check: question.finding() for check, question in questions.items()}
         is_up = all(finding.is_up for check, finding in findings.items() if check.is_needed)
         body: dict[str, Any] = {"status": "ok" if is_up else "unavailable"}
         if _may_see_details(request, is_database_up=findings[DATABASE].is_up):

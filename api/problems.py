@@ -8,7 +8,6 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.shortcuts import render
 from rest_framework import exceptions as drf
@@ -16,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from api.exceptions import ApiError, Forbidden, InvalidInput, NotThere, TemporarilyUnavailable
+from api.platform import transactions
 from api.renderers import to_json
 
 log = structlog.get_logger(__name__)
@@ -126,8 +126,9 @@ def problem_of(error: Exception) -> ApiError | None:
             return PayloadTooLarge()
         case drf.ParseError() | SuspiciousOperation() | UnreadablePostError():
             return BadRequest()
-        case OperationalError() | InterfaceError():
+        case _ if transactions.is_unavailable(error):
             log.exception("database.unavailable")
+            transactions.leave_connection()
             return TemporarilyUnavailable()
     return None
 
@@ -189,8 +190,9 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     """Called while the exception is being handled: a store that does not answer is no fault of the page's."""
     error = sys.exception()
-    unavailable = problem_of(error) if isinstance(error, OperationalError | InterfaceError) else None
-    return respond(request, unavailable or InternalError())
+    if isinstance(error, Exception) and transactions.is_unavailable(error):
+        return respond(request, problem_of(error) or InternalError())
+    return respond(request, InternalError())
 
 
 def method_not_allowed(request: HttpRequest, allowed: Iterable[str]) -> HttpResponse:

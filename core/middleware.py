@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -18,11 +19,13 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.urls import is_valid_path
 
 from api import problems
+from api.exceptions import TemporarilyUnavailable
 
 log = structlog.get_logger("handset.request")
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
+_PROBES = ("/health", "/api/v1/health")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -58,7 +61,7 @@ class RequestLogMiddleware:
             response["X-Request-ID"] = request_id
             if not response.streaming and "Content-Length" not in response:
                 response["Content-Length"] = str(len(response.content))
-            if not request.path_info.startswith(("/health", "/api/v1/health", "/static/")):
+            if not request.path_info.startswith((*_PROBES, "/static/")):
                 self._write_line(request, response, time.perf_counter() - started)
         return response
 
@@ -107,6 +110,35 @@ def is_our_host(header: str) -> bool:
     except ValueError:
         return False
     return address.is_private or address.is_loopback
+
+
+class BulkheadMiddleware:
+    """Keeps two threads of the process free of work: one for the probes that ask a store, one for liveness.
+
+    While a store hangs, whoever waits for it fills all the others. The next is told at once to come back later, instead
+    of standing in a line in which the probes stand too.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+        self._lock = threading.Lock()
+        self._inside = 0
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not self._enter(settings.WEB_THREADS - (1 if request.path_info.startswith(_PROBES) else 2)):
+            return problems.respond(request, TemporarilyUnavailable(retry_after_seconds=1))
+        try:
+            return self.get_response(request)
+        finally:
+            with self._lock:
+                self._inside -= 1
+
+    def _enter(self, most: int) -> bool:
+        with self._lock:
+            if self._inside >= most:
+                return False
+            self._inside += 1
+            return True
 
 
 class ContentSecurityPolicyMiddleware:

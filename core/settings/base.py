@@ -30,7 +30,7 @@ TRUSTED_PROXY_COUNT = env.integer("TRUSTED_PROXY_COUNT", 0 if EMBEDDED else -1, 
 BIND_ADDRESS = env.text("BIND_ADDRESS", "127.0.0.1")
 PORT = env.integer("PORT", 8000, minimum=1)
 WEB_CONCURRENCY = env.integer("WEB_CONCURRENCY", 1 if EMBEDDED else 2, minimum=1)
-WEB_THREADS = env.integer("WEB_THREADS", 8, minimum=1)
+WEB_THREADS = env.integer("WEB_THREADS", 8, minimum=3)
 
 ADMIN_PATH = env.path_prefix("ADMIN_PATH", "django-admin/")
 CMS_PATH = env.path_prefix("CMS_PATH", "cms/")
@@ -60,6 +60,7 @@ MIDDLEWARE = [
     "core.middleware.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
+    "core.middleware.BulkheadMiddleware",
     "core.middleware.SlashMiddleware",
     "core.middleware.PageSessionMiddleware",
     "core.middleware.PageCsrfMiddleware",
