@@ -61,7 +61,7 @@ SEARCH_MAX_CHARS = 200
 def parse(request: ApiRequest, rules: ListRules) -> ListQuery:
     """The request's list query. Raises UnknownParameter, InvalidInput, InvalidCursor."""
     given: dict[str, str] = {}
-    known = {"cursor", "limit", "sort", "total", *(f"filter[{name}]" for name in rules.filters)}
+    known = {"cursor", "limit", "sort", "total", "fields", *(f"filter[{name}]" for name in rules.filters)}
     known |= {"q"} if rules.has_search else set()
     for name, values in request.query_params.lists():
         if name not in known or len(values) != 1:
@@ -134,9 +134,10 @@ def _sort(value: str, rules: ListRules) -> tuple[tuple[str, bool], ...]:
 
 def _fingerprint(request: ApiRequest, given: Mapping[str, str]) -> bytes:
     """What a cursor is bound to: the resource, the principal and everything that decides which rows come in which
-    order; the page size and the total may change on the way.
+    order; the page size, the total and the members may change on the way.
     """
-    deciding = sorted((name, value) for name, value in given.items() if name not in {"cursor", "limit", "total"})
+    free = {"cursor", "limit", "total", "fields"}
+    deciding = sorted((name, value) for name, value in given.items() if name not in free)
     return hashlib.sha256(orjson.dumps([request.path.rstrip("/"), principal_of(request), deciding])).digest()
 
 

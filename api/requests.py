@@ -12,6 +12,7 @@ from rest_framework.request import Request
 
 from api.exceptions import ApiError
 from api.models import AppKey, Device
+from api.platform import app_versions
 from api.platform.callers import Caller
 from api.platform.memberships import Memberships
 from api.platform.signing import Target
@@ -49,10 +50,18 @@ def shown(name: str) -> str:
     return name[:64] if name.isprintable() else ""
 
 
-def require_no_parameters(request: ApiRequest) -> None:
-    """For calls that take none. Raises UnknownParameter."""
+def require_no_parameters(request: ApiRequest, *, but: str | None = None) -> None:
+    """For calls that take none, or one only. Raises UnknownParameter."""
     for name in request.query_params:
-        raise UnknownParameter(parameter=shown(name))
+        if name != but:
+            raise UnknownParameter(parameter=shown(name))
+
+
+def require_known_app(request: ApiRequest) -> None:
+    """Raises AppUpgradeRequired when the app says which version it is, and that is served no more."""
+    platform, version = request.META.get("HTTP_X_APP_PLATFORM"), request.META.get("HTTP_X_APP_VERSION")
+    if platform and version:
+        app_versions.require_supported(platform, version[:64])
 
 
 def client_address(request: HttpRequest) -> str:

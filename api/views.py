@@ -1,16 +1,20 @@
 """The base of every API view: proof, the gate, permission, in this order; then the method named for the verb."""
 
+import functools
+from datetime import datetime
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple, cast
 
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.http import http_date
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from api import throttling
+from api import conditions, idempotency, throttling
 from api.exceptions import ApiError, InvalidInput
 from api.permissions import IsPublic
 from api.platform import gate, revocation
@@ -18,7 +22,8 @@ from api.platform.limits import NOTHING_COUNTED, Decision, Limit
 from api.platform.revocation import SessionState
 from api.platform.signing import Tag
 from api.platform.tokens import TokenRevoked
-from api.requests import ApiRequest, require_no_parameters
+from api.renderers import to_json
+from api.requests import ApiRequest, UnknownParameter, require_known_app, require_no_parameters
 
 
 class SignatureRequired(ApiError):
@@ -27,6 +32,13 @@ class SignatureRequired(ApiError):
     status = HTTPStatus.FORBIDDEN
     code = "signature_required"
     title = "This call has to be signed"
+
+
+class Deprecation(NamedTuple):
+    """When a resource was declared to go away (RFC 9745), and when it will be gone (RFC 8594)."""
+
+    since: datetime
+    sunset: datetime
 
 
 class ApiView(APIView):
@@ -47,9 +59,16 @@ class ApiView(APIView):
     takes_body: ClassVar[bool] = True
     # A list counts against the limits of lists and searches.
     is_list: ClassVar[bool] = False
+    # What `fields=` chooses from where the resource is read; None where it always comes whole.
+    representation: ClassVar[type[Serializer[Any]] | None] = None
+    # False where writes are repeatable by themselves, or answer secrets: no answer is kept under an Idempotency-Key.
+    keeps_answers: ClassVar[bool] = True
+    # True where an app below the minimum version is served all the same.
+    serves_old_apps: ClassVar[bool] = False
     # Its answers carry secrets: they must not be stored anywhere.
     is_confidential: ClassVar[bool] = False
     cache_control: ClassVar[str] = "private, no-cache"
+    deprecation: ClassVar[Deprecation | None] = None
 
     request: ApiRequest
     decision: Decision = NOTHING_COUNTED
@@ -64,8 +83,68 @@ class ApiView(APIView):
             parser_context=self.get_parser_context(request),
         )
 
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """DRF's own, with what every answer passes through between the view's method and the wire."""
+        self.args, self.kwargs = args, kwargs
+        self.headers = self.default_response_headers
+        typed = self.initialize_request(request, *args, **kwargs)
+        assert isinstance(typed, ApiRequest)
+        self.request = typed
+        try:
+            self.initial(typed, *args, **kwargs)
+            response = self._answer(typed)
+        except Exception as error:  # noqa: BLE001 -- as DRF does: the handler renders refusals and re-raises the rest
+            response = self.handle_exception(error)
+        finalized: HttpResponseBase = self.finalize_response(typed, response, *args, **kwargs)
+        return finalized
+
+    def _answer(self, request: ApiRequest) -> HttpResponseBase:
+        """The method's answer; the first one again for the repeat of a write."""
+        verb = (request.method or "").lower()
+        is_known = verb in self.http_method_names
+        method = getattr(self, verb, self.http_method_not_allowed) if is_known else self.http_method_not_allowed
+        fields = self._chosen_fields(request)
+
+        def perform() -> HttpResponse:
+            return self._rendered(request, method(request, *self.args, **self.kwargs), fields)
+
+        key = idempotency.key_of(request) if self.keeps_answers else None
+        return idempotency.answered_once(request, key, perform) if key else perform()
+
+    def _rendered(self, request: ApiRequest, response: HttpResponse, fields: frozenset[str] | None) -> HttpResponse:
+        """The bytes of an answer, with the entity tag of what it represents; 304 for who has it already."""
+        if not isinstance(response, Response):
+            return response
+        data = response.data
+        version = data.get("version") if isinstance(data, dict) else None
+        body = b"" if data is None else to_json(_cut(data, fields) if fields else data)
+        headers = {name: value for name, value in response.items() if name != "Content-Type"}
+        rendered = HttpResponse(body, "application/json", response.status_code, headers=headers)
+        if data is None:
+            del rendered["Content-Type"]
+        elif not self.is_confidential and "ETag" not in rendered and response.status_code < HTTPStatus.MULTIPLE_CHOICES:
+            rendered["ETag"] = conditions.etag_of(body, version=version)
+        if request.method in {"GET", "HEAD"} and "ETag" in rendered:
+            etag = rendered["ETag"]
+            return conditions.not_modified(etag) if conditions.is_unchanged(request, etag) else rendered
+        return rendered
+
+    def _chosen_fields(self, request: ApiRequest) -> frozenset[str] | None:
+        """The members that `fields=` asks for, None for all. Raises InvalidInput, UnknownParameter."""
+        if request.method not in {"GET", "HEAD"} or "fields" not in request.query_params:
+            return None
+        if self.representation is None:
+            raise UnknownParameter(parameter="fields")
+        known = _members_of(self.representation)
+        chosen = frozenset(request.query_params["fields"].split(","))
+        if len(request.query_params.getlist("fields")) > 1 or not chosen <= known:
+            raise InvalidInput.of("fields", "invalid", f"Members, separated by commas: {', '.join(sorted(known))}.")
+        return chosen
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         assert isinstance(request, ApiRequest)
+        if not self.serves_old_apps:
+            require_known_app(request)
         self.format_kwarg = None  # an attribute that DRF's own code reads; formats by suffix are not offered
         request.accepted_renderer, request.accepted_media_type = self.perform_content_negotiation(request)
         self.perform_authentication(request)
@@ -102,17 +181,33 @@ class ApiView(APIView):
         """Refuses parameters and members where none are known. Lists look at their own parameters."""
         if request.method not in self.allowed_methods:
             return  # which is what the answer says
-        if not self.is_list or request.method not in throttling.SAFE_METHODS:
-            require_no_parameters(request)
+        is_read = request.method in throttling.SAFE_METHODS
+        if not (self.is_list and is_read):
+            require_no_parameters(request, but="fields" if is_read else None)
         if not self.takes_body and request.method not in throttling.SAFE_METHODS and request.data:
             raise InvalidInput.of("", "unknown_field", "This call takes no body.")
 
-    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
-        response = super().finalize_response(request, response, *args, **kwargs)
+    def finalize_response(self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(request, cast("Response", response), *args, **kwargs)
         throttling.add_headers(response, self.decision)
         response["Cache-Control"] = "no-store" if self.is_confidential else self.cache_control
         response["Vary"] = "Authorization"
+        if self.deprecation is not None:
+            response["Deprecation"] = f"@{self.deprecation.since.timestamp():.0f}"
+            response["Sunset"] = http_date(self.deprecation.sunset.timestamp())
         return response
+
+
+@functools.cache
+def _members_of(representation: type[Serializer[Any]]) -> frozenset[str]:
+    return frozenset(representation().fields)
+
+
+def _cut(data: Any, fields: frozenset[str]) -> Any:
+    """A representation, or each of a list's, with the chosen members only."""
+    if set(data) == {"data", "meta"}:
+        return {**data, "data": [_cut(row, fields) for row in data["data"]]}
+    return {name: value for name, value in data.items() if name in fields}
 
 
 class DeviceSignedView(ApiView):
@@ -122,6 +217,8 @@ class DeviceSignedView(ApiView):
     signature_tag = Tag.TOKEN
     signature_is_required = True
     takes_token = False
+    keeps_answers = False
+    serves_old_apps = True
     is_confidential = True
 
     def limits(self, request: ApiRequest) -> list[Limit]:

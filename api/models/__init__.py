@@ -4,8 +4,9 @@ from api.models.audit import ActorKind, AuditEntry, Channel, Outcome
 from api.models.auth import EndReason, Session, SignInFailures
 from api.models.contacts import Contact, ContactTerm
 from api.models.devices import Algorithm, Device, Trust
+from api.models.idempotency import IdempotencyKey
 from api.models.jobs import OutboxMessage
-from api.models.onboarding import AppKey, AppKeyStatus, Platform
+from api.models.onboarding import AppKey, AppKeyStatus, AppVersion, Platform
 from api.models.orgs import Membership, Organization, OrganizationKind, Role
 from api.models.stores import Counter, RateLimit, ReplayNonce
 from api.models.users import NOTIFICATION_CHANNELS, NOTIFICATION_TOPICS, Theme, User
@@ -17,6 +18,7 @@ __all__ = [
     "Algorithm",
     "AppKey",
     "AppKeyStatus",
+    "AppVersion",
     "AuditEntry",
     "Channel",
     "Contact",
@@ -24,6 +26,7 @@ __all__ = [
     "Counter",
     "Device",
     "EndReason",
+    "IdempotencyKey",
     "Membership",
     "Organization",
     "OrganizationKind",

@@ -1,4 +1,6 @@
-"""App keys: one per build of an app. They say which app registers a device, carry its quota, and are its kill switch."""
+"""App keys, one per build of an app: they say which app registers a device, carry its quota, and are its kill switch.
+And the versions below which running apps are told to upgrade.
+"""
 
 from django.conf import settings
 from django.db import models
@@ -56,3 +58,18 @@ class AppKey(TimeStamped):
 
     def __str__(self) -> str:
         return self.key_id
+
+
+class AppVersion(TimeStamped):
+    """The oldest version of a platform's app that is served still, and where its people get the present one."""
+
+    platform = models.CharField(max_length=10, primary_key=True, choices=Platform)
+    minimum_version = models.CharField(max_length=32)  # numbers and dots
+    store_url = models.URLField(max_length=500, blank=True)
+
+    class Meta:
+        db_table = "app_version"
+        constraints = (one_of("platform", Platform, name="app_version_platform"),)
+
+    def __str__(self) -> str:
+        return f"{self.platform} {self.minimum_version}"

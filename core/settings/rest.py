@@ -19,6 +19,11 @@ REST_FRAMEWORK = {
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 JSON_MAX_DEPTH = 32
 
+# How long the answer to a write is kept for its repeats.
+IDEMPOTENCY_SECONDS = 86_400
+# Whether a versioned resource is changed only by who says which version they have read.
+REQUIRE_IF_MATCH = env.flag("REQUIRE_IF_MATCH", default=False)
+
 PAGE_LIMIT_DEFAULT = 25
 PAGE_LIMIT_MAXIMUM = 100
 

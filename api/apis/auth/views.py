@@ -72,6 +72,8 @@ class VerifyTokenView(ApiView):
     """`POST token/verify/`: whether a token of either kind, of this device, would be taken now."""
 
     permission_classes = (IsDevice,)
+    keeps_answers = False
+    serves_old_apps = True
     is_confidential = True
 
     @answers(TokenStatusSerializer, takes=TokenSerializer, summary="Check a token")
@@ -107,6 +109,8 @@ class RegisterView(ApiView):
     """`POST auth/register/`: a new account, signed in on this device at once."""
 
     permission_classes = (IsDevice,)
+    keeps_answers = False
+    serves_old_apps = True
     session_states = _REPEATABLE
     is_confidential = True
     is_sensitive = True
@@ -128,6 +132,8 @@ class SignInView(ApiView):
     """`POST token/pair/`: signs a person in on this device."""
 
     permission_classes = (IsDevice,)
+    keeps_answers = False
+    serves_old_apps = True
     session_states = _REPEATABLE
     is_confidential = True
     is_sensitive = True
@@ -161,6 +167,8 @@ class SignOutView(ApiView):
 
     takes_body = False
     permission_classes = (IsDevice,)
+    keeps_answers = False
+    serves_old_apps = True
     session_states = frozenset(SessionState)
 
     @answers(None, statuses=(HTTPStatus.NO_CONTENT,), summary="Sign out")

@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
@@ -21,6 +21,7 @@ from api.platform import audit, changes, search
 from api.platform.callers import Caller
 from api.platform.ids import slug_for
 from api.platform.transactions import transactional
+from api.platform.versions import require_version
 
 
 class SlugConflict(ApiError):
@@ -130,15 +131,33 @@ def _made_before(caller: Caller, wanted: Contact) -> uuid.UUID:
     return wanted.id
 
 
-def replace_contact(caller: Caller, *, name: str, values: Mapping[str, Any], primaries: Mapping[str, str]) -> uuid.UUID:
+def replace_contact(
+    caller: Caller,
+    *,
+    name: str,
+    values: Mapping[str, Any],
+    primaries: Mapping[str, str],
+    expected: Collection[int] | None = None,
+) -> uuid.UUID:
     """Sets everything that a client may set; what is left out is cleared. Raises as `update_contact`."""
-    return update_contact(caller, name=name, values={**BLANK, **values}, primaries=primaries)
+    return update_contact(caller, name=name, values={**BLANK, **values}, primaries=primaries, expected=expected)
 
 
 @transactional
-def update_contact(caller: Caller, *, name: str, values: Mapping[str, Any], primaries: Mapping[str, str]) -> uuid.UUID:
-    """Changes what is given; nothing moves when nothing differs. Raises NotThere, Forbidden, InvalidInput."""
+def update_contact(
+    caller: Caller,
+    *,
+    name: str,
+    values: Mapping[str, Any],
+    primaries: Mapping[str, str],
+    expected: Collection[int] | None = None,
+) -> uuid.UUID:
+    """Changes what is given, if the version is one of those `expected` (None: any); nothing moves when nothing differs.
+
+    Raises NotThere, Forbidden, VersionConflict, InvalidInput.
+    """
     contact, change_seq = _locked(caller, name, "contacts.update")
+    require_version(contact.version, expected)
     before = {field: getattr(contact, field) for field in BLANK}
     for field, value in values.items():
         setattr(contact, field, value)
@@ -156,9 +175,10 @@ def update_contact(caller: Caller, *, name: str, values: Mapping[str, Any], prim
 
 
 @transactional
-def delete_contact(caller: Caller, *, name: str) -> None:
-    """Makes the contact a tombstone. Raises NotThere, Forbidden; also NotThere for one that is deleted already."""
+def delete_contact(caller: Caller, *, name: str, expected: Collection[int] | None = None) -> None:
+    """Makes the contact a tombstone. Raises NotThere (for one that is deleted already too), Forbidden, VersionConflict."""
     contact, change_seq = _locked(caller, name, "contacts.delete")
+    require_version(contact.version, expected)
     contact.deleted_at = timezone.now()
     _store(contact, change_seq, ["deleted_at"])
     ContactTerm.objects.filter(contact=contact).delete()

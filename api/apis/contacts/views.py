@@ -2,9 +2,10 @@
 
 from http import HTTPStatus
 
+from django.http import HttpResponse
 from rest_framework.response import Response
 
-from api import pagination
+from api import conditions, pagination
 from api.apis.contacts import selectors, services
 from api.apis.contacts.serializers import (
     ContactCreateSerializer,
@@ -32,11 +33,15 @@ class ContactListView(ApiView):
     """`contacts/`: over all organizations of the person."""
 
     permission_classes = (IsPerson,)
+    representation = ContactSerializer
     is_list = True
 
     @lists(ContactSerializer, CONTACTS, summary="Your contacts")
-    def get(self, request: ApiRequest) -> Response:
+    def get(self, request: ApiRequest) -> HttpResponse:
         query = pagination.parse(request, CONTACTS)
+        etag = conditions.etag_of_query(request, selectors.state_of_contacts(request.caller, filters=query.filters))
+        if conditions.is_unchanged(request, etag):
+            return conditions.not_modified(etag)
         page = selectors.contacts_of(
             request.caller,
             filters=query.filters,
@@ -46,7 +51,8 @@ class ContactListView(ApiView):
             limit=query.limit,
             wants_total=query.wants_total,
         )
-        return Response(pagination.envelope(page, query, (represent_contact(request.caller, row) for row in page.rows)))
+        rows = (represent_contact(request.caller, row) for row in page.rows)
+        return Response(pagination.envelope(page, query, rows), headers={"ETag": etag})
 
     @answers(
         ContactSerializer,
@@ -72,6 +78,7 @@ class ContactView(ApiView):
     """`contacts/<slug>/`: the slug or the UUID."""
 
     permission_classes = (IsPerson,)
+    representation = ContactSerializer
 
     @answers(ContactSerializer, summary="A contact")
     def get(self, request: ApiRequest, slug: str) -> Response:
@@ -82,7 +89,11 @@ class ContactView(ApiView):
         body = ContactReplaceSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         contact_id = services.replace_contact(
-            request.caller, name=slug, values=body.values(), primaries=body.primaries()
+            request.caller,
+            name=slug,
+            values=body.values(),
+            primaries=body.primaries(),
+            expected=conditions.expected_versions(request),
         )
         return Response(represent_contact(request.caller, selectors.stored_contact(contact_id)))
 
@@ -91,13 +102,17 @@ class ContactView(ApiView):
         body = ContactUpdateSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         contact_id = services.update_contact(
-            request.caller, name=slug, values=body.values(), primaries=body.primaries()
+            request.caller,
+            name=slug,
+            values=body.values(),
+            primaries=body.primaries(),
+            expected=conditions.expected_versions(request),
         )
         return Response(represent_contact(request.caller, selectors.stored_contact(contact_id)))
 
     @answers(None, statuses=(HTTPStatus.NO_CONTENT,), summary="Delete a contact")
     def delete(self, request: ApiRequest, slug: str) -> Response:
-        services.delete_contact(request.caller, name=slug)
+        services.delete_contact(request.caller, name=slug, expected=conditions.expected_versions(request))
         return Response(status=HTTPStatus.NO_CONTENT)
 
 

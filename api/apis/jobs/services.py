@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from django.utils import timezone
 
-from api.platform import counters, limits, nonces, outbox
+from api.platform import counters, idempotency, limits, nonces, outbox
 
 _BATCH = 20
 
@@ -25,7 +25,15 @@ def enqueue_schedule(schedule: Mapping[str, int]) -> None:
 
 
 def forget_expired() -> None:
-    """Deletes what the stores of the embedded default keep too long, and messages that were done long ago."""
-    for forget in (nonces.forget_expired, limits.forget_expired, counters.forget_expired, outbox.forget_done):
+    """Deletes what was kept long enough: answers to writes, messages that were done, and what the embedded default
+    keeps in the place of Redis.
+    """
+    for forget in (
+        nonces.forget_expired,
+        limits.forget_expired,
+        counters.forget_expired,
+        idempotency.forget_answers,
+        outbox.forget_done,
+    ):
         while forget():
             pass

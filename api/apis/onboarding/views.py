@@ -44,6 +44,8 @@ class RegisterView(ApiView):
     """`POST device/register/`, signed by the app key. Repeat it until the answer has arrived."""
 
     permission_classes = (IsPublic,)
+    keeps_answers = False
+    serves_old_apps = True
     signature_tag = Tag.REGISTER
     signature_is_required = True
     takes_token = False
@@ -114,6 +116,8 @@ class VerifySignatureView(ApiView):
     """
 
     permission_classes = (IsPublic,)
+    keeps_answers = False
+    serves_old_apps = True
     signature_tag = Tag.TOKEN
     verifies_signature = False
     takes_token = False

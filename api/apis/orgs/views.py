@@ -16,6 +16,7 @@ ORGANIZATIONS = ListRules(sorts=tuple(selectors.SORTS), default_sort="created_at
 
 class OrganizationListView(ApiView):
     permission_classes = (IsPerson,)
+    representation = OrganizationSerializer
     is_list = True
 
     @lists(OrganizationSerializer, ORGANIZATIONS, summary="Your organizations")
@@ -29,6 +30,7 @@ class OrganizationListView(ApiView):
 
 class OrganizationView(ApiView):
     permission_classes = (IsPerson,)
+    representation = OrganizationSerializer
 
     @answers(OrganizationSerializer, summary="One of your organizations")
     def get(self, request: ApiRequest, org_slug: str) -> Response:

@@ -12,6 +12,7 @@ from api.views import ApiView
 
 class MeView(ApiView):
     permission_classes = (IsPerson,)
+    representation = ProfileSerializer
 
     @answers(ProfileSerializer, summary="Your profile")
     def get(self, request: ApiRequest) -> Response:

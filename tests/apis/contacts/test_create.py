@@ -351,7 +351,8 @@ def test_a_repeat_is_the_same_resource(alice: Person) -> None:
 def test_a_lost_answer_is_asked_for_again(alice: Person) -> None:
     alice.transport.lose_next = 2
     answer = accept(alice.post("contacts/", BODY))
-    assert (answer.status, answer.json["id"]) == (200, ID)
+    assert (answer.status, answer.json["id"]) == (201, ID)
+    assert answer.headers["idempotency-replayed"] == "true"
     assert Contact.objects.count() == 1
 
 

@@ -1,0 +1,65 @@
+"""The Idempotency-Key header: which write it names, and what the write is compared by."""
+
+import hashlib
+import re
+from collections.abc import Callable
+from http import HTTPStatus
+
+import orjson
+from django.http import HttpResponse, HttpResponseBase
+
+from api.exceptions import ApiError
+from api.platform import idempotency
+from api.platform.idempotency import Answer
+from api.requests import ApiRequest
+from api.throttling import SAFE_METHODS, principal_of
+
+
+class IdempotencyKeyInvalid(ApiError):
+    """Not 1 to 128 visible ASCII characters, quoted or bare."""
+
+    status = HTTPStatus.BAD_REQUEST
+    code = "idempotency_key_invalid"
+    title = "The Idempotency-Key cannot be taken"
+    detail = "Send 1 to 128 visible ASCII characters, quoted or bare."
+
+
+# An RFC 8941 string, or the bare text that many clients send.
+_FORM = re.compile(r'"([!#-\[\]-~]{1,128})"|([!#-\[\]-~]{1,128})')
+
+
+def key_of(request: ApiRequest) -> str | None:
+    """The key of a write, None without one. Raises IdempotencyKeyInvalid."""
+    header = request.META.get("HTTP_IDEMPOTENCY_KEY")
+    if header is None or request.method in SAFE_METHODS:
+        return None
+    form = _FORM.fullmatch(header)
+    if form is None:
+        raise IdempotencyKeyInvalid
+    return form[1] or form[2]
+
+
+def answered_once(request: ApiRequest, key: str, perform: Callable[[], HttpResponse]) -> HttpResponseBase:
+    """The answer to the write that `key` names: of `perform`, or the one that was given before.
+
+    Raises IdempotencyInProgress, IdempotencyKeyReused, and what `perform` raises.
+    """
+
+    def answer() -> Answer:
+        response = perform()
+        return Answer(response.status_code, dict(response.items()), response.content)
+
+    # The path as it is routed: with or without its slash it is the same call.
+    target = [principal_of(request), request.method, request._request.path_info, request.META.get("QUERY_STRING", "")]
+    scope = hashlib.sha256(orjson.dumps([*target, key])).digest()
+    given = idempotency.once(scope, _fingerprint(request), answer)
+    response = HttpResponse(given.body, status=given.status, headers=given.headers)
+    if "Content-Type" not in given.headers:
+        del response["Content-Type"]  # Django's default for a body that is not there
+    if given.is_replayed:
+        response["Idempotency-Replayed"] = "true"
+    return response
+
+
+def _fingerprint(request: ApiRequest) -> bytes:
+    return hashlib.sha256(request._request.body).digest()
