@@ -1,8 +1,11 @@
 """gunicorn's configuration: threads, bounded requests, recycling with jitter. Values come from the settings."""
 
+import os
 from pathlib import Path
 
 from core import settings
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")  # core.logs asks it, in the master too
 
 bind = f"{settings.BIND_ADDRESS}:{settings.PORT}"
 worker_class = "gthread"
@@ -23,5 +26,18 @@ forwarder_headers = ""  # no header moves an address
 header_map = "drop"  # Signature_Input is no spelling of Signature-Input
 accesslog = None  # core.middleware.RequestLogMiddleware writes the line
 errorlog = "-"
-loglevel = "warning" if settings.EMBEDDED else "info"
+logconfig_dict = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"()": "core.logs.formatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "loggers": {
+        "gunicorn.error": {
+            "level": "WARNING" if settings.EMBEDDED else "INFO",
+            "handlers": ["stderr"],
+            "propagate": False,
+        }
+    },
+    "root": {"handlers": []},
+}
 preload_app = False

@@ -4,6 +4,7 @@ Without REDIS_STATE_URL there is none, and the mechanisms above this module use 
 """
 
 import functools
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -31,6 +32,12 @@ end
 """
 
 _FIND_EPOCH = EPOCH_LUA + "return epoch_of(KEYS[1])"
+
+
+# After somebody has waited for it in vain, nobody else does for so long: a store that hangs would cost every call its
+# timeout, and the process its threads (seconds).
+_SILENCE_SECONDS = 1
+_silent_until: dict[str, float] = {}  # by URL, on the monotonic clock
 
 
 class StateUnavailable(Exception):
@@ -76,7 +83,12 @@ def epoch() -> int:
 @contextmanager
 def guarded() -> Iterator["redis.Redis"]:
     """The client, with everything that can go wrong between here and Redis as StateUnavailable."""
+    url = settings.REDIS_STATE_URL
+    if time.monotonic() < _silent_until.get(url, 0):
+        raise StateUnavailable("it did not answer a moment ago")
     try:
         yield client()
     except (redis.RedisError, OSError) as error:
+        if isinstance(error, redis.TimeoutError):
+            _silent_until[url] = time.monotonic() + _SILENCE_SECONDS
         raise StateUnavailable(str(error)) from error

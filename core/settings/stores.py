@@ -22,6 +22,11 @@ _DATABASE_OPTIONS: dict[str, dict[str, Any]] = {
     },
     "django.db.backends.postgresql": {
         "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+        # The client library waits for an answer without end; the kernel notices when nobody is there to give one.
+        "tcp_user_timeout": READ_TIMEOUT_SECONDS * 1000,
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
         "options": "-c statement_timeout=10000 -c lock_timeout=5000 -c timezone=UTC",
     },
     "django.db.backends.sqlite3": {
@@ -84,7 +89,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
 )
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_TASK_TIME_LIMIT = 600
+# Within the lease of what is executed (api.platform.outbox): the first interrupts a task, which is then noted as
+# failed, the second ends the process.
+CELERY_TASK_SOFT_TIME_LIMIT = 240
+CELERY_TASK_TIME_LIMIT = 270
 CELERY_BEAT_SCHEDULE = {
     "outbox": {"task": "outbox.run", "schedule": 2.0, "options": {"expires": 2}},
     "schedule": {"task": "outbox.schedule", "schedule": 60.0, "options": {"expires": 60}},
