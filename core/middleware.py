@@ -16,6 +16,7 @@ from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.request import split_domain_port, validate_host
 from django.middleware.csrf import CsrfViewMiddleware
+from django.middleware.gzip import GZipMiddleware
 from django.urls import is_valid_path
 
 from api import problems
@@ -26,6 +27,7 @@ log = structlog.get_logger("handset.request")
 Handler = Callable[[HttpRequest], HttpResponse]
 
 _PROBES = ("/health", "/api/v1/health")
+_COMPRESSED_FROM_BYTES = 1024
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -158,6 +160,17 @@ class ContentSecurityPolicyMiddleware:
 
 def _csp_header(policy: dict[str, list[str]]) -> str:
     return "; ".join(" ".join((name, *sources)) for name, sources in policy.items())
+
+
+class CompressionMiddleware(GZipMiddleware):
+    """Compresses JSON of some size. Never an answer that must not be stored: its secrets could be guessed by its length."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        is_json = response.get("Content-Type", "").partition(";")[0].endswith("json")
+        is_worth_it = not response.streaming and len(response.content) >= _COMPRESSED_FROM_BYTES
+        if not is_json or not is_worth_it or "no-store" in response.get("Cache-Control", ""):
+            return response
+        return super().process_response(request, response)
 
 
 class SlashMiddleware:

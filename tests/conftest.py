@@ -12,7 +12,7 @@ from handset_client.outcomes import accept
 
 from api.apis.onboarding import services as onboarding
 from api.models import AppKey, Organization, Role, User
-from api.platform import callers, revocation, state, tokens
+from api.platform import app_versions, callers, revocation, state, tokens
 from api.platform.keys import b64url
 from tests import factories
 from tests.phones import InProcess, Phone, make_phone
@@ -58,6 +58,7 @@ def _clean_process() -> Iterator[None]:
     yield
     cache.clear()
     tokens._verified.clear()
+    app_versions.forget()
     revocation._recorded.clear()
 
 

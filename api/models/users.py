@@ -53,6 +53,7 @@ class User(AbstractBaseUser, PermissionsMixin, TimeStamped):
     is_staff = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
     stripe_customer_id = models.CharField(max_length=64, blank=True)
+    version = models.PositiveIntegerField(default=1)  # of the profile; moved by every change of it
     # Moved by whatever must end all sessions; a session remembers the value that it was opened with.
     auth_version = models.PositiveIntegerField(default=0)
     date_joined = models.DateTimeField(default=timezone.now, editable=False)

@@ -34,6 +34,11 @@ def parse_version(text: str) -> Version | None:
     return tuple(numbers)
 
 
+def is_version(text: str) -> bool:
+    """Whether this is nothing but a version's numbers."""
+    return _NUMBERS.fullmatch(text) is not None
+
+
 def require_supported(platform: str, version: str) -> None:
     """Raises AppUpgradeRequired for a version below its platform's minimum; what is no version is let pass."""
     minimum, store_url = _minimums(int(time.monotonic() // FRESH_SECONDS)).get(platform, ((), ""))

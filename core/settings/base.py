@@ -61,6 +61,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "core.middleware.BulkheadMiddleware",
+    "core.middleware.CompressionMiddleware",
     "core.middleware.SlashMiddleware",
     "core.middleware.PageSessionMiddleware",
     "core.middleware.PageCsrfMiddleware",

@@ -17,8 +17,8 @@ from django.utils import timezone
 
 from api.apis.auth import services as auth
 from api.exceptions import ApiError, InvalidInput, NotThere
-from api.models import Algorithm, AppKey, AppKeyStatus, Device, EndReason, Platform
-from api.platform import audit, device_keys, keys, signing
+from api.models import Algorithm, AppKey, AppKeyStatus, AppVersion, Device, EndReason, Platform
+from api.platform import app_versions, audit, device_keys, keys, signing
 from api.platform.callers import Caller
 from api.platform.device_keys import DeviceRevoked, KeySuperseded
 from api.platform.signing import Tag
@@ -304,6 +304,33 @@ def set_app_key_status(caller: Caller, *, key_id: str, status: AppKeyStatus) -> 
     app_key.save(update_fields=["status", "updated_at"])
     audit.record(
         caller, "app_key.status_changed", target_kind="app_key", target_id=key_id, changes={"status": [before, status]}
+    )
+
+
+@transactional
+def set_minimum_version(caller: Caller, *, platform: str, minimum_version: str, store_url: str) -> None:
+    """Has apps of a platform below `minimum_version` (numbers and dots) told to upgrade, at `store_url`; "0" has none.
+
+    Every process goes by it within five seconds. Raises InvalidInput.
+    """
+    app = AppVersion(platform=platform, minimum_version=minimum_version, store_url=store_url)
+    if not app_versions.is_version(minimum_version):
+        raise InvalidInput.of("minimum_version", "invalid", "One to four numbers with dots between them.")
+    try:
+        app.full_clean(validate_unique=False)
+    except ValidationError as error:
+        raise InvalidInput.of(next(iter(error.message_dict)), "invalid", error.messages[0]) from error
+    before = AppVersion.objects.select_for_update().filter(platform=platform).first()
+    AppVersion.objects.update_or_create(
+        platform=platform, defaults={"minimum_version": minimum_version, "store_url": store_url}
+    )
+    transaction.on_commit(app_versions.forget)
+    audit.record(
+        caller,
+        "app_version.minimum_changed",
+        target_kind="app_version",
+        target_id=platform,
+        changes={"minimum_version": [before and before.minimum_version, minimum_version]},
     )
 
 

@@ -39,6 +39,7 @@ class ProfileSerializer(serializers.Serializer[dict[str, object]]):
     is_guest = serializers.BooleanField()
     is_staff = serializers.BooleanField()
     date_joined = serializers.DateTimeField()
+    version = serializers.IntegerField(help_text="Moved by every change of the profile; If-Match compares it.")
     updated_at = serializers.DateTimeField()
 
 

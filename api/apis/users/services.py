@@ -4,7 +4,7 @@ import re
 import secrets
 import unicodedata
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from http import HTTPStatus
 from typing import Any
 
@@ -19,6 +19,7 @@ from api.models.base import identity_of
 from api.platform import audit
 from api.platform.callers import Caller
 from api.platform.transactions import transactional
+from api.platform.versions import require_version
 
 USERNAME_MAX_LENGTH = 50
 _USERNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._]{0,48}[A-Za-z0-9])?")
@@ -131,11 +132,15 @@ PROFILE_FIELDS = frozenset(
 
 
 @transactional
-def update_profile(caller: Caller, *, changes: dict[str, Any]) -> None:
-    """Changes the caller's own profile. Raises SignInRequired, UsernameTaken, InvalidInput."""
+def update_profile(caller: Caller, *, changes: dict[str, Any], expected: Collection[int] | None = None) -> None:
+    """Changes the caller's own profile, if its version is one of those `expected` (None: any).
+
+    Raises SignInRequired, VersionConflict, UsernameTaken, InvalidInput.
+    """
     if caller.user_id is None:
         raise SignInRequired
     person = User.objects.select_for_update().get(id=caller.user_id)
+    require_version(person.version, expected)
     changed = {name: value for name, value in changes.items() if getattr(person, name) != value}
     if not changed:
         return
@@ -147,7 +152,8 @@ def update_profile(caller: Caller, *, changes: dict[str, Any]) -> None:
         setattr(person, name, value)
     try:
         with transaction.atomic():
-            person.save(update_fields=[*changed, "username_identity", "updated_at"])
+            person.version += 1
+            person.save(update_fields=[*changed, "username_identity", "version", "updated_at"])
     except IntegrityError as error:
         raise UsernameTaken from error
     audit.record(

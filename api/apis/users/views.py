@@ -2,6 +2,7 @@
 
 from rest_framework.response import Response
 
+from api import conditions
 from api.apis.users import selectors, services
 from api.apis.users.serializers import ProfileSerializer, ProfileUpdateSerializer
 from api.permissions import IsPerson
@@ -22,5 +23,6 @@ class MeView(ApiView):
     def patch(self, request: ApiRequest) -> Response:
         body = ProfileUpdateSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        services.update_profile(request.caller, changes=body.validated_data)
+        expected = conditions.expected_versions(request)
+        services.update_profile(request.caller, changes=body.validated_data, expected=expected)
         return Response(selectors.own_profile(request.caller))

@@ -34,6 +34,7 @@ MEMBERS = {
     "is_guest",
     "is_staff",
     "date_joined",
+    "version",
     "updated_at",
 }
 PROFILE = {
@@ -115,7 +116,7 @@ def test_one_member_changes_and_absence_leaves_the_others_alone(alice: Person) -
     before = alice.get("me/").json
     for field, value in PROFILE.items():
         me = changed(alice.patch("me/", {field: value}))
-        assert {name for name in MEMBERS if me[name] != before[name]} == {field, "updated_at"}
+        assert {name for name in MEMBERS if me[name] != before[name]} == {field, "version", "updated_at"}
         assert me["updated_at"] > before["updated_at"]
         before = me
 

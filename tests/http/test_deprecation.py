@@ -1,0 +1,31 @@
+"""What goes away says so, on every answer."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from api.apis.users.views import MeView
+from api.views import Deprecation
+from tests.conftest import Person
+
+pytestmark = pytest.mark.django_db
+
+
+def test_deprecated_resource_says_since_when_and_until_when(
+    alice: Person, send: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    since, sunset = datetime(2026, 11, 21, tzinfo=UTC), datetime(2027, 5, 31, 12, tzinfo=UTC)
+    monkeypatch.setattr(MeView, "deprecation", Deprecation(since, sunset))
+    for answer in (
+        send("GET", "/api/v1/users/me/", person=alice),
+        send("PATCH", "/api/v1/users/me/", {"nothing": 1}, person=alice),
+    ):
+        assert answer["Deprecation"] == f"@{int(since.timestamp())}"  # RFC 9745
+        assert answer["Sunset"] == "Mon, 31 May 2027 12:00:00 GMT"  # RFC 8594
+
+
+def test_others_do_not(alice: Person, send: Any) -> None:
+    answer = send("GET", "/api/v1/users/me/", person=alice)
+    assert "Deprecation" not in answer
+    assert "Sunset" not in answer
