@@ -32,6 +32,7 @@ _PROFILE_COLUMNS = (
     "is_guest",
     "is_staff",
     "date_joined",
+    "version",
     "updated_at",
 )
 
