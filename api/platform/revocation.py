@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from api.models import EndReason, Session
 from api.platform import outbox, state
+from api.platform.transactions import is_read_only
 
 
 class SessionState(StrEnum):
@@ -67,14 +68,20 @@ _recorded: set[uuid.UUID] = set()
 def record_first_use(session_id: uuid.UUID) -> None:
     """Notes that the session's tokens have arrived at the device, and ends the session before it for good.
 
-    Once a process and session; a first token goes on saying that it is one until it expires.
+    Once a process and session; a first token goes on saying that it is one until it expires. A database that takes no
+    writes at present does not keep anybody from reading: the next call notes it.
     """
     if session_id in _recorded:
         return
     now = timezone.now()
-    if Session.objects.filter(id=session_id, first_used_at=None).update(first_used_at=now):
-        before = Session.objects.filter(successor_id=session_id, ended_at=None)
-        before.update(ended_at=now, end_reason=EndReason.REPLACED, updated_at=now)
+    try:
+        if Session.objects.filter(id=session_id, first_used_at=None).update(first_used_at=now):
+            before = Session.objects.filter(successor_id=session_id, ended_at=None)
+            before.update(ended_at=now, end_reason=EndReason.REPLACED, updated_at=now)
+    except DatabaseError as error:
+        if not is_read_only(error):
+            raise
+        return
     transaction.on_commit(lambda: _remember_recorded(session_id))
 
 

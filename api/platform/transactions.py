@@ -16,6 +16,7 @@ _PATIENCE_SECONDS = 8  # no attempt begins later: each may wait for a lock, and 
 _MYSQL_DEADLOCK, _MYSQL_LOCK_TIMEOUT = 1213, 1205  # the second rolls back the statement only
 _POSTGRES_DEADLOCKS = {"40P01", "40001"}
 _POSTGRES_LOCK_TIMEOUT = "55P03"
+_MYSQL_READ_ONLY = {1290, 1792, 1836}
 _POSTGRES_READ_ONLY = "25006"
 
 
@@ -67,8 +68,13 @@ def _code_of(error: Exception) -> int | str | None:
 
 def is_unavailable(error: Exception) -> bool:
     """Whether the database could not be asked, or cannot do this at present: gone, hung, overrun, full, read-only."""
-    if isinstance(error, OperationalError | InterfaceError):
-        return True
+    return isinstance(error, OperationalError | InterfaceError) or is_read_only(error)
+
+
+def is_read_only(error: Exception) -> bool:
+    """Whether the server takes no writes: a replica, or a primary that is being moved."""
+    if isinstance(error, OperationalError):
+        return _code_of(error) in _MYSQL_READ_ONLY
     return isinstance(error, InternalError) and _code_of(error) == _POSTGRES_READ_ONLY
 
 
