@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 
 
 class ApiError(Exception):
-    """A refusal with a status, a stable `code` that clients switch on, and a title for people.
+    """A refusal with a status, a stable `code` that clients switch on, and a title for people. `remedy` tells authors of
+    clients what to do about it, where its status does not say enough; the docstring, when it comes.
 
     `members` are facts that go into the document; never identifiers of strangers' things, never secrets.
     """
@@ -18,6 +19,7 @@ class ApiError(Exception):
     code: ClassVar[str]
     title: ClassVar[str]
     detail: ClassVar[str] = ""
+    remedy: ClassVar[str] = ""
 
     def __init__(self, detail: str | None = None, *, headers: Mapping[str, str] | None = None, **members: Any) -> None:
         super().__init__(self.code)
@@ -63,16 +65,22 @@ class SignInRequired(ApiError):
     status = HTTPStatus.FORBIDDEN
     code = "sign_in_required"
     title = "A person has to sign in first"
+    remedy = "Sign out: the device is known, nobody is signed in on it any more; ask who it is."
 
 
 class IdConflict(ApiError):
+    """Something else was created under the id that the client has chosen."""
+
     status = HTTPStatus.CONFLICT
     code = "id_conflict"
     title = "The identifier is taken"
     detail = "Something else was created under this identifier; take a new one."
+    remedy = "Take a new id and create again."
 
 
 class TooManyRequests(ApiError):
+    """A limit is used up: the caller's own, or the one of the address it calls from."""
+
     status = HTTPStatus.TOO_MANY_REQUESTS
     code = "throttled"
     title = "Too many requests"

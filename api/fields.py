@@ -14,7 +14,7 @@ from rest_framework import serializers
 from api.platform.ids import as_uuid
 from api.platform.keys import unb64url
 
-_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
+LANGUAGE = r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}"
 _ALLOWED_CONTROLS = {"\t", "\n"}  # in multi-line text
 _EARLIEST_BIRTH = datetime.date(1850, 1, 1)
 _E164_MAX_CHARS = 16  # a plus sign and fifteen digits
@@ -217,7 +217,7 @@ class LanguageField(TextField):
 
     def to_internal_value(self, data: Any) -> str:
         tag = super().to_internal_value(data)
-        if tag and _LANGUAGE.fullmatch(tag) is None:
+        if tag and re.fullmatch(LANGUAGE, tag) is None:
             self.fail("invalid")
         return tag
 

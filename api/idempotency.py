@@ -22,6 +22,7 @@ class IdempotencyKeyInvalid(ApiError):
     code = "idempotency_key_invalid"
     title = "The Idempotency-Key cannot be taken"
     detail = "Send 1 to 128 visible ASCII characters, quoted or bare."
+    remedy = "Mend the header; a UUID is a good key."
 
 
 # An RFC 8941 string, or the bare text that many clients send.

@@ -24,10 +24,13 @@ from api.throttling import principal_of
 
 
 class InvalidCursor(ApiError):
+    """The cursor was made for another query or by nobody here, or it was cut short on the way."""
+
     status = HTTPStatus.BAD_REQUEST
     code = "invalid_cursor"
     title = "The cursor does not belong to this query"
     detail = "Start again without a cursor."
+    remedy = "Start again without a cursor."
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ class ListQuery:
 
 
 SEARCH_MAX_CHARS = 200
+PARAMETER_MAX_CHARS = 2000
 
 
 def parse(request: ApiRequest, rules: ListRules) -> ListQuery:
@@ -101,7 +105,7 @@ def boolean(value: str) -> bool:
 
 def _clean(name: str, value: str) -> str:
     has_controls = any(unicodedata.category(character) == "Cc" for character in value)
-    if has_controls or len(value) > 2000 or (name == "q" and len(value) > SEARCH_MAX_CHARS):
+    if has_controls or len(value) > PARAMETER_MAX_CHARS or (name == "q" and len(value) > SEARCH_MAX_CHARS):
         raise InvalidInput.of(name, "invalid", "Too long, or with characters that are not taken.")
     return value
 

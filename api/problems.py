@@ -43,6 +43,8 @@ class MethodNotAllowed(ApiError):
 
 
 class UnsupportedMediaType(ApiError):
+    """The body is something else than JSON, or does not say what it is."""
+
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     code = "unsupported_media_type"
     title = "The body's media type is not taken here"

@@ -32,6 +32,7 @@ class SignatureRequired(ApiError):
     status = HTTPStatus.FORBIDDEN
     code = "signature_required"
     title = "This call has to be signed"
+    remedy = "Repeat it signed."
 
 
 class Deprecation(NamedTuple):

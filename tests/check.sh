@@ -37,6 +37,9 @@ step "docs/openapi.yaml says what the API does"
 "$PY" manage.py spectacular --validate --fail-on-warn --file "$work/openapi.yaml"
 up_to_date docs/openapi.yaml "$work/openapi.yaml"
 
+step "docs/openapi.yaml is valid OpenAPI"
+"$bin/openapi-spec-validator" docs/openapi.yaml
+
 step "docs/errors.md says what the errors are"
 "$PY" manage.py error_codes >"$work/errors.md"
 up_to_date docs/errors.md "$work/errors.md"

@@ -15,6 +15,7 @@ from api.models import AppKey, Organization, Role, User
 from api.platform import app_versions, callers, revocation, state, tokens
 from api.platform.keys import b64url
 from tests import factories
+from tests.documented import complaints
 from tests.phones import InProcess, Phone, make_phone
 
 PASSWORD = "correct horse battery staple"
@@ -60,6 +61,14 @@ def _clean_process() -> Iterator[None]:
     tokens._verified.clear()
     app_versions.forget()
     revocation._recorded.clear()
+
+
+@pytest.fixture(autouse=True)
+def _as_documented() -> Iterator[None]:
+    """Whatever a test asks of the API, the answers are those that the OpenAPI document promises."""
+    complaints.clear()
+    yield
+    assert complaints == []
 
 
 @pytest.fixture(autouse=True)

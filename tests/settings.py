@@ -16,3 +16,5 @@ from core.settings import *
 
 # Limits have tests of their own, which lower them; nothing else should meet one.
 RATES = {scope: rate._replace(limit=1_000_000) for scope, rate in RATES.items()}
+
+MIDDLEWARE = ["tests.documented.Documented", *MIDDLEWARE]

@@ -19,6 +19,7 @@ class DeviceUnknown(SignatureRefused):
     code = "device_unknown"
     title = "This device is not registered"
     detail = "Register again."
+    remedy = "Register anew, with a new install_id, enrol_key and key."
 
 
 class KeySuperseded(SignatureRefused):
@@ -27,6 +28,7 @@ class KeySuperseded(SignatureRefused):
     code = "key_superseded"
     title = "The device's key was replaced"
     detail = "Register again."
+    remedy = "Register anew, unless this very client has rotated its key meanwhile."
 
 
 class DeviceRevoked(ApiError):
@@ -35,6 +37,7 @@ class DeviceRevoked(ApiError):
     status = HTTPStatus.FORBIDDEN
     code = "device_revoked"
     title = "This device was revoked"
+    remedy = "Stop: tell the person, and begin again only when they want to."
 
 
 class AppBuildBlocked(ApiError):
@@ -43,6 +46,7 @@ class AppBuildBlocked(ApiError):
     status = HTTPStatus.FORBIDDEN
     code = "app_build_blocked"
     title = "This version of the app is no longer supported"
+    remedy = "Give up: send the person to `store_url`."
 
 
 def verified_device(signature: Signature, base: bytes) -> tuple[Device, int]:

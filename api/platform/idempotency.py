@@ -25,6 +25,7 @@ class IdempotencyInProgress(ApiError):
     code = "idempotency_in_progress"
     title = "The same call is still being carried out"
     detail = "Repeat it after the time in Retry-After."
+    remedy = "Retry later, with the same key: the first answer will be there."
 
     def __init__(self) -> None:
         super().__init__(headers={"Retry-After": "1"})
@@ -36,6 +37,7 @@ class IdempotencyKeyReused(ApiError):
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     code = "idempotency_key_reused"
     title = "The Idempotency-Key belongs to another request"
+    remedy = "Take a new key for a new request; a repeat is the same to the byte."
 
 
 class Answer(NamedTuple):

@@ -24,6 +24,7 @@ class NonceReplayed(SignatureRefused):
     code = "nonce_replayed"
     title = "This signature has been used"
     detail = "Sign every attempt anew."
+    remedy = "Sign anew, once: every attempt has its own nonce."
 
 
 class ReplayCacheReset(SignatureRefused):
@@ -31,6 +32,7 @@ class ReplayCacheReset(SignatureRefused):
 
     code = "replay_cache_reset"
     title = "Sign again"
+    remedy = "Correct the clock, sign anew: as for `clock_skew`, after a second."
 
 
 class ReplayStoreUnavailable(ApiError):

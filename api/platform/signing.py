@@ -38,6 +38,7 @@ class SignatureRefused(ApiError):
     """A signature that is missing or does not hold. `Accept-Signature` (RFC 9421 §5.1) says what would."""
 
     status = HTTPStatus.UNAUTHORIZED
+    remedy = "Give up: the client signs wrongly. Compare with the vectors, and with what device/verify-signature/ saw."
 
     def __init__(self, tag: Tag = Tag.REQUEST, detail: str | None = None, **members: Any) -> None:
         components = '"@method" "@authority" "@path" "@query" "content-digest" "content-type"'
@@ -52,6 +53,7 @@ class SignatureMissing(SignatureRefused):
 
     code = "signature_missing"
     title = "The request is not signed"
+    remedy = "Sign the call: Signature-Input, Signature and Content-Digest belong together."
 
 
 class SignatureMalformed(SignatureRefused):
@@ -94,6 +96,7 @@ class ClockSkew(SignatureRefused):
 
     code = "clock_skew"
     title = "The time of the signature is too far from the server's"
+    remedy = "Correct the clock, sign anew: keep the offset to `server_time`, repeat up to three times."
 
 
 class DigestMismatch(ApiError):

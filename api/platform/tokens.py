@@ -38,6 +38,7 @@ class TokenRefused(ApiError):
     """A token that is missing or not good (RFC 6750 §3.1)."""
 
     status = HTTPStatus.UNAUTHORIZED
+    remedy = "Get a token."
 
 
 class TokenMissing(TokenRefused):
@@ -46,6 +47,7 @@ class TokenMissing(TokenRefused):
     code = "token_missing"
     title = "An access token is needed"
     detail = "Send `Authorization: Bearer <access token>`."
+    remedy = "Get a token."
 
 
 class TokenInvalid(TokenRefused):
@@ -53,14 +55,16 @@ class TokenInvalid(TokenRefused):
 
     code = "token_invalid"
     title = "The token is not valid"
+    remedy = "Get a token."
 
 
 class TokenExpired(TokenRefused):
-    """Access tokens live for minutes."""
+    """The access token is past its time; they live for minutes."""
 
     code = "token_expired"
     title = "The access token has expired"
     detail = "Refresh it."
+    remedy = "Refresh, else get a token."
 
 
 class TokenRevoked(TokenRefused):
@@ -68,6 +72,7 @@ class TokenRevoked(TokenRefused):
 
     code = "token_revoked"
     title = "The session of this token has ended"
+    remedy = "Refresh, else get a token."
 
 
 class SigningKey(NamedTuple):

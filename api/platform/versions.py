@@ -13,6 +13,7 @@ class VersionConflict(ApiError):
     code = "version_conflict"
     title = "It was changed meanwhile"
     detail = "Read it again, and make the change in view of what it is now."
+    remedy = "Read it again, and make the change in view of what it is now."
 
     def __init__(self, version: int) -> None:
         super().__init__(headers={"ETag": f'"{version}"'})

@@ -9,7 +9,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["api.renderers.ApiJSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.renderers.AlwaysJSON",
-    "DEFAULT_SCHEMA_CLASS": "api.schema.HandsetSchema",
+    "DEFAULT_SCHEMA_CLASS": "api.schema.operations.HandsetSchema",
     "EXCEPTION_HANDLER": "api.problems.exception_handler",
     "UNAUTHENTICATED_USER": None,
     "COMPACT_JSON": True,
@@ -81,7 +81,7 @@ SPECTACULAR_SETTINGS = {
         "Every call comes from a device that registered with a signed request and holds a short-lived token. "
         "Errors are RFC 9457 problem documents; switch on `code`."
     ),
-    "OAS_VERSION": "3.0.3",
+    "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PUBLIC": True,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
@@ -91,8 +91,8 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
-    "PREPROCESSING_HOOKS": ["api.schema.only_the_api"],
-    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "api.schema.add_problems"],
+    "PREPROCESSING_HOOKS": ["api.schema.hooks.only_the_api"],
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "api.schema.hooks.add_components"],
     "ENUM_NAME_OVERRIDES": {
         "PlatformEnum": "api.models.onboarding.Platform",
         "TrustEnum": "api.models.devices.Trust",

@@ -11,9 +11,13 @@ from api.apis.auth.services import TokenGrant
 from api.models import Device, Platform, Theme, Trust, User
 from api.platform import tokens
 
+_REFRESH_TOKEN = "rt1.019aa6b3-1e80-7b1f-9c55-2f4d8e6a0b13.1.an-example-not-a-mac"  # noqa: S105 -- an example
+
 
 class TokenRequestSerializer(fields.StrictSerializer):
     """Which device asks (the one that signed), and what may have changed about it since."""
+
+    example = {"device_id": "019aa6b1-7c00-7d3e-8a41-5c0de9b21f37", "app_version": "2.5.0", "build": 250}
 
     device_id = fields.UUIDField()
     app_version = fields.TextField(max_length=32, required=False, allow_blank=True)
@@ -27,15 +31,21 @@ class TokenRequestSerializer(fields.StrictSerializer):
 class RefreshSerializer(fields.StrictSerializer):
     """The refresh token, and the attempt that asks: keep it until the answer is stored."""
 
+    example = {"refresh": _REFRESH_TOKEN, "attempt": "ZXhhbXBsZS1hdHRlbXB0IQ"}
+
     refresh = fields.SecretField(max_length=200)
     attempt = fields.Base64UrlField(size_bytes=16, required=False, help_text="16 random bytes, base64url.")
 
 
 class TokenSerializer(fields.StrictSerializer):
+    example = {"token": _REFRESH_TOKEN}
+
     token = fields.SecretField(max_length=4096)
 
 
 class TokenStatusSerializer(serializers.Serializer[dict[str, str]]):
+    example = {"kind": "refresh"}
+
     kind = serializers.ChoiceField(choices=["access", "refresh"])
 
 
@@ -52,16 +62,40 @@ class SigningKeySerializer(serializers.Serializer[dict[str, str]]):
 
 
 class KeySetSerializer(serializers.Serializer[dict[str, object]]):
+    example = {
+        "keys": [
+            {
+                "kty": "EC",
+                "crv": "P-256",
+                "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+                "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+                "kid": "Nd3v0Pq8Jm2c5R1x",
+                "alg": "ES256",
+                "use": "sig",
+            }
+        ]
+    }
+
     keys = SigningKeySerializer(many=True)
 
 
 class SignInSerializer(fields.StrictSerializer):
+    example = {"email": "ada@example.com", "password": "an example, never a password"}
+
     email = fields.EmailField()
     password = fields.SecretField(max_length=settings.PASSWORD_MAX_LENGTH)
 
 
 class RegisterSerializer(SignInSerializer):
     """A new account, with whatever of the profile is known."""
+
+    example = {
+        **SignInSerializer.example,
+        "first_name": "Ada",
+        "last_name": "Lovelace",
+        "preferred_language": "en-GB",
+        "time_zone": "Europe/London",
+    }
 
     password_confirm = fields.SecretField(max_length=settings.PASSWORD_MAX_LENGTH, required=False)
     username = fields.TextField(max_length=50, required=False)
@@ -86,6 +120,13 @@ class RegisterSerializer(SignInSerializer):
 
 
 class DeviceSummarySerializer(serializers.Serializer[dict[str, object]]):
+    example = {
+        "id": "019aa6b1-7c00-7d3e-8a41-5c0de9b21f37",
+        "name": "Ada's phone",
+        "platform": "ios",
+        "trust": "unattested",
+    }
+
     id = serializers.UUIDField()
     name = serializers.CharField()
     platform = serializers.ChoiceField(choices=Platform.choices)
@@ -93,6 +134,16 @@ class DeviceSummarySerializer(serializers.Serializer[dict[str, object]]):
 
 
 class PersonSummarySerializer(serializers.Serializer[dict[str, object]]):
+    example = {
+        "id": "019aa6b3-1e7f-7a90-8f3b-7be0a1c4d526",
+        "email": "ada@example.com",
+        "username": "ada",
+        "first_name": "Ada",
+        "last_name": "Lovelace",
+        "is_guest": False,
+        "is_email_confirmed": False,
+    }
+
     id = serializers.UUIDField()
     email = serializers.EmailField(allow_null=True)
     username = serializers.CharField()
@@ -104,6 +155,19 @@ class PersonSummarySerializer(serializers.Serializer[dict[str, object]]):
 
 class TokenPairSerializer(serializers.Serializer[dict[str, object]]):
     """The tokens of a session. `user` is null while nobody has signed in on it."""
+
+    example = {
+        "access": "eyJhbGciOiJFUzI1NiJ9.an-example.not-a-token",
+        "refresh": _REFRESH_TOKEN,
+        "token_type": "Bearer",
+        "expires_in": 900,
+        "refresh_expires_in": 2592000,
+        "session_id": "019aa6b3-1e80-7b1f-9c55-2f4d8e6a0b13",
+        "server_time": 1795258800,
+        "device": DeviceSummarySerializer.example,
+        "user": PersonSummarySerializer.example,
+        "rekey": False,
+    }
 
     access = serializers.CharField()
     refresh = serializers.CharField()
@@ -119,6 +183,15 @@ class TokenPairSerializer(serializers.Serializer[dict[str, object]]):
 
 class WhoAmISerializer(serializers.Serializer[dict[str, object]]):
     """Who the access token is."""
+
+    example = {
+        "device": DeviceSummarySerializer.example,
+        "session_id": "019aa6b3-1e80-7b1f-9c55-2f4d8e6a0b13",
+        "user": PersonSummarySerializer.example,
+        "is_guest": False,
+        "expires_in": 712,
+        "trust": "unattested",
+    }
 
     device = DeviceSummarySerializer()
     session_id = serializers.UUIDField()

@@ -21,11 +21,13 @@ from api.apis.auth.serializers import (
     represent_grant,
     represent_person,
 )
+from api.apis.users import services as users
 from api.permissions import IsDevice, IsPublic
 from api.platform import gate, tokens
 from api.platform.limits import Limit
 from api.platform.revocation import SessionState
 from api.platform.signing import SignatureInvalid, Tag
+from api.platform.tokens import TokenInvalid, TokenRevoked
 from api.requests import ApiRequest
 from api.schema import answers
 from api.views import ApiView, DeviceSignedView
@@ -54,7 +56,12 @@ class RefreshTokenView(DeviceSignedView):
     def limits(self, request: ApiRequest) -> list[Limit]:
         return [throttling.limit("refresh", f"d:{request.caller.device_id}")]
 
-    @answers(TokenPairSerializer, takes=RefreshSerializer, summary="Refresh a session's tokens")
+    @answers(
+        TokenPairSerializer,
+        takes=RefreshSerializer,
+        summary="Refresh a session's tokens",
+        errors=(TokenInvalid, TokenRevoked, services.SessionExpired, services.RefreshReuseDetected),
+    )
     def post(self, request: ApiRequest) -> Response:
         body = RefreshSerializer(data=request.data)
         body.is_valid(raise_exception=True)
@@ -76,7 +83,7 @@ class VerifyTokenView(ApiView):
     serves_old_apps = True
     is_confidential = True
 
-    @answers(TokenStatusSerializer, takes=TokenSerializer, summary="Check a token")
+    @answers(TokenStatusSerializer, takes=TokenSerializer, summary="Check a token", errors=(services.SessionExpired,))
     def post(self, request: ApiRequest) -> Response:
         body = TokenSerializer(data=request.data)
         body.is_valid(raise_exception=True)
@@ -115,7 +122,13 @@ class RegisterView(ApiView):
     is_confidential = True
     is_sensitive = True
 
-    @answers(TokenPairSerializer, takes=RegisterSerializer, statuses=(HTTPStatus.CREATED,), summary="Sign up")
+    @answers(
+        TokenPairSerializer,
+        takes=RegisterSerializer,
+        statuses=(HTTPStatus.CREATED,),
+        summary="Sign up",
+        errors=(services.RegistrationClosed, services.AlreadySignedIn, users.EmailTaken, users.UsernameTaken),
+    )
     def post(self, request: ApiRequest) -> Response:
         body = RegisterSerializer(data=request.data)
         body.is_valid(raise_exception=True)
@@ -150,7 +163,7 @@ class SignInView(ApiView):
         account = services.account_key(request.caller, str(email))
         return [*counted, throttling.limit("auth_account", account, rate_of="auth_token")]
 
-    @answers(TokenPairSerializer, takes=SignInSerializer, summary="Sign in")
+    @answers(TokenPairSerializer, takes=SignInSerializer, summary="Sign in", errors=(services.InvalidCredentials,))
     def post(self, request: ApiRequest) -> Response:
         body = SignInSerializer(data=request.data)
         body.is_valid(raise_exception=True)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from api import fields
@@ -37,6 +38,9 @@ class AddressSerializer(fields.StrictSerializer):
     country = serializers.RegexField(r"\A[A-Z]{2}\Z", required=False, help_text="ISO 3166-1 alpha-2.")
 
 
+@extend_schema_field(
+    {"type": "object", "description": "Anything; 8 KiB of JSON at most.", "additionalProperties": True}
+)
 class CustomFields(serializers.JSONField):
     """A JSON object of at most 8 KiB; the app's own business."""
 
@@ -113,8 +117,22 @@ def _with_one_primary(entries: list[dict[str, Any]], field: str) -> list[dict[st
     return entries
 
 
+_EXAMPLE: dict[str, Any] = {
+    "first_name": "Grace",
+    "last_name": "Hopper",
+    "company": "Navy",
+    "emails": [{"label": "work", "value": "grace@example.com", "is_primary": True}],
+    "addresses": [{"label": "", "street": "1 Example Street", "city": "Arlington", "country": "US"}],
+    "birth_date": "1906-12-09",
+    "notes": "Wrote the first compiler.\nLikes clocks.",
+    "custom_fields": {"favourite": True},
+}
+
+
 class ContactCreateSerializer(ContactInput):
     """A new contact. With an `id` of its own (a UUID) a client may repeat the creation."""
+
+    example = {"id": "019aa6b7-52d0-7e64-b1c8-0d9f3a7e2c45", **_EXAMPLE}
 
     id = fields.UUIDField(required=False)
     organization = fields.TextField(max_length=100, required=False, help_text="Slug or UUID; your own if absent.")
@@ -123,13 +141,44 @@ class ContactCreateSerializer(ContactInput):
 class ContactReplaceSerializer(ContactInput):
     """A whole contact: what is left out is cleared."""
 
+    example = _EXAMPLE
+
 
 class ContactUpdateSerializer(ContactInput):
     """What changes: null clears, absence leaves alone."""
 
+    example = {"title": "Rear Admiral", "phone": "+12025550143", "website": None}
+
 
 class ContactSerializer(serializers.Serializer[dict[str, Any]]):
     """A contact. The short forms `email` and `phone` are the primary entries' values."""
+
+    example = {
+        "id": "019aa6b7-52d0-7e64-b1c8-0d9f3a7e2c45",
+        "slug": "grace-hopper-k3x7qz",
+        "organization": "ada-q7m2ks",
+        "display_name": "Grace Hopper",
+        "first_name": "Grace",
+        "last_name": "Hopper",
+        "company": "Navy",
+        "title": "",
+        "email": "grace@example.com",
+        "emails": _EXAMPLE["emails"],
+        "phone": None,
+        "phone_numbers": [],
+        "addresses": _EXAMPLE["addresses"],
+        "birth_date": "1906-12-09",
+        "location": "",
+        "website": "",
+        "notes": "Wrote the first compiler.\nLikes clocks.",
+        "custom_fields": {"favourite": True},
+        "avatar": None,
+        "creator": "ada",
+        "version": 1,
+        "created_at": "2026-11-21T09:32:00.000000Z",
+        "updated_at": "2026-11-21T09:32:00.000000Z",
+        "deleted_at": None,
+    }
 
     id = serializers.UUIDField()
     slug = serializers.CharField()

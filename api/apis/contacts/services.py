@@ -31,6 +31,7 @@ class SlugConflict(ApiError):
     code = "slug_conflict"
     title = "No free slug was found"
     detail = "Try again."
+    remedy = "Retry: a new slug is drawn."
 
 
 _SLUG_ATTEMPTS = 5

@@ -15,8 +15,10 @@ from api.apis.contacts.serializers import (
     moment,
     represent_contact,
 )
+from api.exceptions import Forbidden, IdConflict, NotThere
 from api.pagination import ListRules
 from api.permissions import IsPerson
+from api.platform.versions import VersionConflict
 from api.requests import ApiRequest
 from api.schema import answers, lists
 from api.views import ApiView
@@ -28,6 +30,9 @@ CONTACTS = ListRules(
     has_search=True,
 )
 
+# An organization or contact that is not the caller's, or where the role does not do.
+_NARROWED = (NotThere, Forbidden)
+
 
 class ContactListView(ApiView):
     """`contacts/`: over all organizations of the person."""
@@ -36,7 +41,7 @@ class ContactListView(ApiView):
     representation = ContactSerializer
     is_list = True
 
-    @lists(ContactSerializer, CONTACTS, summary="Your contacts")
+    @lists(ContactSerializer, CONTACTS, summary="Your contacts", errors=_NARROWED)
     def get(self, request: ApiRequest) -> HttpResponse:
         query = pagination.parse(request, CONTACTS)
         etag = conditions.etag_of_query(request, selectors.state_of_contacts(request.caller, filters=query.filters))
@@ -59,6 +64,7 @@ class ContactListView(ApiView):
         takes=ContactCreateSerializer,
         statuses=(HTTPStatus.CREATED, HTTPStatus.OK),
         summary="Create a contact",
+        errors=(*_NARROWED, IdConflict, services.SlugConflict),
     )
     def post(self, request: ApiRequest) -> Response:
         body = ContactCreateSerializer(data=request.data)
@@ -80,11 +86,16 @@ class ContactView(ApiView):
     permission_classes = (IsPerson,)
     representation = ContactSerializer
 
-    @answers(ContactSerializer, summary="A contact")
+    @answers(ContactSerializer, summary="A contact", errors=_NARROWED)
     def get(self, request: ApiRequest, slug: str) -> Response:
         return Response(represent_contact(request.caller, selectors.contact_of(request.caller, slug)))
 
-    @answers(ContactSerializer, takes=ContactReplaceSerializer, summary="Replace a contact")
+    @answers(
+        ContactSerializer,
+        takes=ContactReplaceSerializer,
+        summary="Replace a contact",
+        errors=(*_NARROWED, VersionConflict),
+    )
     def put(self, request: ApiRequest, slug: str) -> Response:
         body = ContactReplaceSerializer(data=request.data)
         body.is_valid(raise_exception=True)
@@ -97,7 +108,12 @@ class ContactView(ApiView):
         )
         return Response(represent_contact(request.caller, selectors.stored_contact(contact_id)))
 
-    @answers(ContactSerializer, takes=ContactUpdateSerializer, summary="Change a contact")
+    @answers(
+        ContactSerializer,
+        takes=ContactUpdateSerializer,
+        summary="Change a contact",
+        errors=(*_NARROWED, VersionConflict),
+    )
     def patch(self, request: ApiRequest, slug: str) -> Response:
         body = ContactUpdateSerializer(data=request.data)
         body.is_valid(raise_exception=True)
@@ -110,7 +126,7 @@ class ContactView(ApiView):
         )
         return Response(represent_contact(request.caller, selectors.stored_contact(contact_id)))
 
-    @answers(None, statuses=(HTTPStatus.NO_CONTENT,), summary="Delete a contact")
+    @answers(None, statuses=(HTTPStatus.NO_CONTENT,), summary="Delete a contact", errors=(*_NARROWED, VersionConflict))
     def delete(self, request: ApiRequest, slug: str) -> Response:
         services.delete_contact(request.caller, name=slug, expected=conditions.expected_versions(request))
         return Response(status=HTTPStatus.NO_CONTENT)
@@ -122,7 +138,7 @@ class ContactRestoreView(ApiView):
     takes_body = False
     permission_classes = (IsPerson,)
 
-    @answers(ContactSerializer, summary="Restore a deleted contact")
+    @answers(ContactSerializer, summary="Restore a deleted contact", errors=_NARROWED)
     def post(self, request: ApiRequest, slug: str) -> Response:
         contact_id = services.restore_contact(request.caller, name=slug)
         return Response(represent_contact(request.caller, selectors.stored_contact(contact_id)))

@@ -20,6 +20,20 @@ class PublicKeySerializer(fields.StrictSerializer):
 class RegistrationSerializer(fields.StrictSerializer):
     """What an installation says of itself. Keep `install_id` and `enrol_key` before the first attempt."""
 
+    example = {
+        "install_id": "5f0c7a52-3f0e-4c86-9d8b-6f1c2a7e4b90",
+        "enrol_key": "YW4gZXhhbXBsZSwgbm90IGFuIGVucm9sbWVudCBrZXk",
+        "platform": "ios",
+        "app_version": "2.4.0",
+        "build": 240,
+        "os_version": "26.1",
+        "model": "iPhone 17",
+        "name": "Ada's phone",
+        "locale": "en-GB",
+        "timezone": "Europe/London",
+        "region": "GB",
+    }
+
     install_id = fields.UUIDField(help_text="UUIDv4, made once by the installation.")
     enrol_key = fields.Base64UrlField(size_bytes=32, help_text="32 random bytes, base64url; a secret.")
     platform = serializers.ChoiceField(choices=Platform.choices)
@@ -45,6 +59,8 @@ class RegistrationSerializer(fields.StrictSerializer):
 class RotationSerializer(fields.StrictSerializer):
     """Empty for a device whose key the server derives; with the next public key for one with a hardware key."""
 
+    example = {"attempt": "ZXhhbXBsZS1hdHRlbXB0IQ"}
+
     public_key = PublicKeySerializer(required=False)
     key_proof = fields.Base64UrlField(size_bytes=64, required=False)
     attempt = fields.Base64UrlField(
@@ -57,6 +73,16 @@ class RotationSerializer(fields.StrictSerializer):
 class DeviceKeySerializer(serializers.Serializer[dict[str, object]]):
     """A device's key. `secret` is answered to HMAC devices only, and stored nowhere on the server."""
 
+    example = {
+        "device_id": "019aa6b1-7c00-7d3e-8a41-5c0de9b21f37",
+        "key_id": "dev:019aa6b1-7c00-7d3e-8a41-5c0de9b21f37:1",
+        "alg": "hmac-sha256",
+        "secret": "YW4gZXhhbXBsZSwgbm9ib2R5J3MgZGV2aWNlIGtleSE",
+        "trust": "unattested",
+        "server_time": 1795258800,
+        "token_endpoint": "/api/v1/auth/get-token/",
+    }
+
     device_id = serializers.UUIDField()
     key_id = serializers.CharField(help_text="The complete `keyid` of a signature.")
     alg = serializers.ChoiceField(choices=Algorithm.choices)
@@ -68,6 +94,11 @@ class DeviceKeySerializer(serializers.Serializer[dict[str, object]]):
 
 class VerifySignatureSerializer(serializers.Serializer[dict[str, object]]):
     """What the server saw and signed over, for the author of a client."""
+
+    example = {
+        "signature_base": '"@method": POST\n"@authority": api.example.com\n"@path": /api/v1/device/verify-signature/\n…',
+        "holds": True,
+    }
 
     signature_base = serializers.CharField()
     holds = serializers.BooleanField(help_text="Whether it is the signature of a device that is known here.")

@@ -32,6 +32,7 @@ class InstallConflict(ApiError):
     code = "install_conflict"
     title = "This installation is registered with another key"
     detail = "Take a new install_id and enrol_key."
+    remedy = "Register anew, with a new install_id and enrol_key."
 
 
 class DeviceAlreadyActive(ApiError):
@@ -41,6 +42,7 @@ class DeviceAlreadyActive(ApiError):
     code = "device_already_active"
     title = "This device is registered and active"
     detail = "Use its key, or register a new installation."
+    remedy = "Use the key that is kept; where it is lost, register anew."
 
 
 @dataclass(frozen=True, slots=True)

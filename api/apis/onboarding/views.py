@@ -19,6 +19,7 @@ from api.apis.onboarding.services import DeviceKey
 from api.exceptions import NotThere
 from api.permissions import IsPublic
 from api.platform import device_keys, signing
+from api.platform.device_keys import AppBuildBlocked, DeviceRevoked
 from api.platform.keys import b64url
 from api.platform.limits import Limit
 from api.platform.signing import Tag
@@ -62,6 +63,7 @@ class RegisterView(ApiView):
         takes=RegistrationSerializer,
         statuses=(HTTPStatus.CREATED, HTTPStatus.OK),
         summary="Register this installation",
+        errors=(AppBuildBlocked, services.InstallConflict, services.DeviceAlreadyActive, DeviceRevoked),
     )
     def post(self, request: ApiRequest) -> Response:
         body = RegistrationSerializer(data=request.data)
@@ -102,7 +104,7 @@ class RevokeView(DeviceSignedView):
 
     takes_body = False
 
-    @answers(None, statuses=(HTTPStatus.NO_CONTENT,), summary="Revoke this device")
+    @answers(None, statuses=(HTTPStatus.NO_CONTENT,), summary="Revoke this device", errors=(NotThere,))
     def post(self, request: ApiRequest) -> Response:
         assert request.signing_device is not None
         services.revoke_device(request.caller, device_id=request.signing_device.id)
@@ -122,7 +124,17 @@ class VerifySignatureView(ApiView):
     verifies_signature = False
     takes_token = False
 
-    @answers(VerifySignatureSerializer, summary="Show the signature base that the server saw")
+    @answers(
+        VerifySignatureSerializer,
+        summary="Show the signature base that the server saw",
+        errors=(
+            NotThere,
+            signing.SignatureMissing,
+            signing.SignatureMalformed,
+            signing.SignatureWrongPurpose,
+            signing.SignatureInsufficientCoverage,
+        ),
+    )
     def post(self, request: ApiRequest) -> Response:
         if settings.ENVIRONMENT == "production":
             raise NotThere

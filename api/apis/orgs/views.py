@@ -5,6 +5,7 @@ from rest_framework.response import Response
 from api import pagination
 from api.apis.orgs import selectors
 from api.apis.orgs.serializers import OrganizationSerializer
+from api.exceptions import Forbidden, NotThere
 from api.pagination import ListRules
 from api.permissions import IsPerson
 from api.requests import ApiRequest
@@ -32,6 +33,6 @@ class OrganizationView(ApiView):
     permission_classes = (IsPerson,)
     representation = OrganizationSerializer
 
-    @answers(OrganizationSerializer, summary="One of your organizations")
+    @answers(OrganizationSerializer, summary="One of your organizations", errors=(NotThere, Forbidden))
     def get(self, request: ApiRequest, org_slug: str) -> Response:
         return Response(selectors.organization_of(request.caller, org_slug))

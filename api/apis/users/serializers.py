@@ -20,6 +20,33 @@ class NotificationPreferencesSerializer(serializers.Serializer[dict[str, object]
 class ProfileSerializer(serializers.Serializer[dict[str, object]]):
     """A person as they see themselves."""
 
+    example = {
+        "id": "019aa6b3-1e7f-7a90-8f3b-7be0a1c4d526",
+        "email": "ada@example.com",
+        "username": "ada",
+        "first_name": "Ada",
+        "last_name": "Lovelace",
+        "phone_number": "+442079460123",
+        "birth_date": "1985-12-10",
+        "location": "London",
+        "about": "",
+        "avatar": None,
+        "preferred_language": "en-GB",
+        "preferred_theme": "system",
+        "time_zone": "Europe/London",
+        "notification_preferences": {
+            "email": {"updates": True, "tips": True, "payment": True},
+            "push": {"updates": True, "tips": False, "payment": True},
+        },
+        "has_finished_onboarding": True,
+        "is_email_confirmed": False,
+        "is_guest": False,
+        "is_staff": False,
+        "version": 3,
+        "date_joined": "2026-11-21T09:30:00.000000Z",
+        "updated_at": "2026-11-21T09:31:07.250000Z",
+    }
+
     id = serializers.UUIDField()
     email = serializers.EmailField(allow_null=True, help_text="Null for a guest.")
     username = serializers.CharField()
@@ -45,6 +72,8 @@ class ProfileSerializer(serializers.Serializer[dict[str, object]]):
 
 class ProfileUpdateSerializer(fields.StrictSerializer):
     """What people may change about themselves. Null clears."""
+
+    example = {"first_name": "Ada", "location": "London", "birth_date": None, "has_finished_onboarding": True}
 
     username = fields.TextField(max_length=50, required=False)
     first_name = fields.ClearableTextField(max_length=100)

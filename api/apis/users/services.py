@@ -37,6 +37,7 @@ class EmailTaken(ApiError):
     status = HTTPStatus.CONFLICT
     code = "email_taken"
     title = "The e-mail address is taken"
+    remedy = "Offer to sign in instead."
 
 
 class UsernameTaken(ApiError):
@@ -45,6 +46,7 @@ class UsernameTaken(ApiError):
     status = HTTPStatus.CONFLICT
     code = "username_taken"
     title = "The username is taken"
+    remedy = "Let the person choose another one."
 
 
 def require_username(username: str) -> None:

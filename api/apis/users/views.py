@@ -5,7 +5,9 @@ from rest_framework.response import Response
 from api import conditions
 from api.apis.users import selectors, services
 from api.apis.users.serializers import ProfileSerializer, ProfileUpdateSerializer
+from api.exceptions import NotThere
 from api.permissions import IsPerson
+from api.platform.versions import VersionConflict
 from api.requests import ApiRequest
 from api.schema import answers
 from api.views import ApiView
@@ -15,11 +17,16 @@ class MeView(ApiView):
     permission_classes = (IsPerson,)
     representation = ProfileSerializer
 
-    @answers(ProfileSerializer, summary="Your profile")
+    @answers(ProfileSerializer, summary="Your profile", errors=(NotThere,))
     def get(self, request: ApiRequest) -> Response:
         return Response(selectors.own_profile(request.caller))
 
-    @answers(ProfileSerializer, takes=ProfileUpdateSerializer, summary="Change your profile")
+    @answers(
+        ProfileSerializer,
+        takes=ProfileUpdateSerializer,
+        summary="Change your profile",
+        errors=(NotThere, VersionConflict, services.UsernameTaken),
+    )
     def patch(self, request: ApiRequest) -> Response:
         body = ProfileUpdateSerializer(data=request.data)
         body.is_valid(raise_exception=True)

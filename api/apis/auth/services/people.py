@@ -37,6 +37,7 @@ class RegistrationClosed(ApiError):
     status = HTTPStatus.FORBIDDEN
     code = "registration_closed"
     title = "Signing up with a password is turned off"
+    remedy = "Offer another way to sign in."
 
 
 class AlreadySignedIn(ApiError):
@@ -53,6 +54,7 @@ class InvalidCredentials(TokenRefused):
 
     code = "invalid_credentials"
     title = "The address and the password do not fit"
+    remedy = "Let the person try again; say nothing about which of the two is wrong."
 
 
 def register(caller: Caller, *, email: str, password: str, profile: dict[str, Any]) -> TokenGrant:

@@ -24,9 +24,12 @@ ENDED_SESSION_DAYS = 30  # how long people see which sessions ended, when and wh
 
 
 class SessionExpired(TokenRefused):
+    """Nobody refreshed the session for weeks, or it has lived for as long as a session may."""
+
     code = "session_expired"
     title = "The session is too old"
     detail = "Ask for a new one by auth/get-token/ and sign in again."
+    remedy = "Get a token; the person signs in again."
 
 
 class RefreshReuseDetected(TokenRefused):
@@ -35,6 +38,7 @@ class RefreshReuseDetected(TokenRefused):
     code = "refresh_reuse_detected"
     title = "This refresh token was used before"
     detail = "The session has ended. Ask for a new one by auth/get-token/ and sign in again."
+    remedy = "Get a token; it asks for a new key (`rekey`), and the person signs in again."
 
 
 @dataclass(frozen=True, slots=True)

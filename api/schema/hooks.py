@@ -1,0 +1,71 @@
+"""What drf-spectacular calls before and after it has looked at the views."""
+
+import importlib
+import inspect
+from typing import Any
+
+from api.platform.signing import Tag
+from api.schema import refusals
+from api.schema.headers import header_components, request_header_components
+
+# Second address -> the documented one of the same view.
+ALIASES = {"/api/v1/me/": "/api/v1/users/me/", "/api/v1/token/refresh/": "/api/v1/auth/refresh-token/"}
+
+
+def only_the_api(endpoints: list[tuple[Any, ...]], **_: Any) -> list[tuple[Any, ...]]:
+    """A hook of drf-spectacular: drops second addresses of the same resource."""
+    return [endpoint for endpoint in endpoints if endpoint[0] not in ALIASES]
+
+
+_SIGNED = "`Content-Digest`, `Signature-Input` and `Signature` by profile devauth-v1 (docs/device-authentication.md)"
+_SECURITY_SCHEMES = {
+    "deviceToken": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "The access token of a device's session, from auth/get-token/.",
+    },
+    "deviceSignature": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Signature",
+        "description": f"{_SIGNED} with the tag `{Tag.TOKEN}`, by the device's key.",
+    },
+    "requestSignature": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Signature",
+        "description": (
+            f"{_SIGNED} with the tag `{Tag.REQUEST}`, by the key of the token's device. Needed where the server's policy "
+            "says so (403 `signature_required`), verified wherever it is sent."
+        ),
+    },
+    "appSignature": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Signature",
+        "description": f"{_SIGNED} with the tag `{Tag.REGISTER}`, by an app key.",
+    },
+}
+
+
+def add_components(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """A hook of drf-spectacular: what operations refer to, and what their tags mean."""
+    operations = [
+        (path, operation)
+        for path, verbs in result["paths"].items()
+        for operation in verbs.values()
+        if isinstance(operation, dict)
+    ]
+    result["tags"] = [
+        {"name": domain, "description": inspect.cleandoc(importlib.import_module(f"api.apis.{domain}").__doc__ or "")}
+        for domain in sorted({tag for _, operation in operations for tag in operation["tags"]})
+    ]
+    components = result.setdefault("components", {})
+    components["securitySchemes"] = _SECURITY_SCHEMES
+    components.setdefault("schemas", {})["Problem"] = refusals.PROBLEM
+    components["parameters"] = request_header_components()
+    components["headers"] = header_components()
+    components["examples"] = refusals.examples(operations)
+    components["responses"] = refusals.shared_refusals(operation for _, operation in operations)
+    return result
