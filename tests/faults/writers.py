@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 from handset_client import Call, Client, HttpTransport, NetworkFailure, Response, uuid7
 
@@ -40,23 +41,27 @@ class Writer:
         """One contact under an id and a key of the phone's choice, however often it has to be said."""
         contact_id, key = uuid7(), str(uuid.uuid4())
         body = {"id": str(contact_id), "first_name": "Grace", "notes": f"number {len(self.acknowledged)}"}
-        call = Call.of_json("POST", "contacts/", body, headers={"Idempotency-Key": key})
+        answer = self.repeat(Call.of_json("POST", "contacts/", body, headers={"Idempotency-Key": key}), load)
+        assert json.loads(answer.body)["id"] == str(contact_id)
+        self.acknowledged.append(contact_id)
+
+    def repeat(self, call: Call, load: "Load", *, base_url: str = "") -> Response:
+        """The answer that ends it; `base_url` is another server than the phone's."""
         give_up_at = time.monotonic() + _PATIENCE_SECONDS
         while time.monotonic() < give_up_at:
-            answer = self.send(call, load)
+            answer = self._send(call, load, base_url)
             if answer is not None and answer.status < 300:
-                assert json.loads(answer.body)["id"] == str(contact_id)
-                self.acknowledged.append(contact_id)
-                return
+                return answer
             time.sleep(random.uniform(0.2, 1) * _REPEAT_SECONDS)
         raise AssertionError("a write was never acknowledged")
 
-    def send(self, call: Call, load: "Load") -> Response | None:
+    def _send(self, call: Call, load: "Load", base_url: str) -> Response | None:
         """The answer to one attempt, None if there was none. What was not promised is noted."""
         attempt = self.phone.prepare(call)
+        url = base_url + urlsplit(attempt.url).path if base_url else attempt.url
         began_at = time.monotonic()
         try:
-            answer = self._transport.send(attempt.method, attempt.url, attempt.headers, attempt.body)
+            answer = self._transport.send(attempt.method, url, attempt.headers, attempt.body)
         except NetworkFailure as failure:
             load.note(0, str(failure), began_at)
             return None
