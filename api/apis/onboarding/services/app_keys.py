@@ -1,0 +1,109 @@
+"""App keys, which let devices in, and the versions below which running apps are told to upgrade."""
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.db import transaction
+
+from api.exceptions import InvalidInput
+from api.models import AppKey, AppKeyStatus, AppVersion
+from api.platform import app_versions, audit, device_keys, keys
+from api.platform.callers import Caller
+from api.platform.transactions import transactional
+
+# What may be said of an app key beside its platform; absent builds and an empty address set nothing.
+APP_KEY_TERMS = ("minimum_build", "maximum_build", "registrations_per_minute", "store_url")
+
+
+@transactional
+def create_app_key(
+    caller: Caller, *, key_id: str, platform: str, terms: Mapping[str, Any] | None = None
+) -> tuple[AppKey, bytes]:
+    """A new app key and its secret, which nothing can show again. `terms` holds APP_KEY_TERMS.
+
+    Raises InvalidInput, and IntegrityError when the id is taken.
+    """
+    if not device_keys.is_app_key_id(key_id):
+        raise InvalidInput.of("key_id", "invalid", "Lower-case letters, digits, dots, hyphens and underscores.")
+    secret = secrets.token_bytes(32)
+    app_key = AppKey(
+        key_id=key_id,
+        platform=platform,
+        sealed_secret=keys.seal(secret, context=f"app_key:{key_id}"),
+        created_by_id=caller.user_id,
+    )
+    changes = _set_terms(app_key, terms or {})
+    app_key.save(force_insert=True)
+    audit.record(caller, "app_key.created", target_kind="app_key", target_id=key_id, changes=changes)
+    return app_key, secret
+
+
+@transactional
+def change_app_key(caller: Caller, *, key_id: str, terms: Mapping[str, Any]) -> None:
+    """Changes those of APP_KEY_TERMS that are given. Raises AppKey.DoesNotExist, InvalidInput."""
+    app_key = AppKey.objects.select_for_update().get(key_id=key_id)
+    changes = _set_terms(app_key, terms)
+    if changes:
+        app_key.save(update_fields=[*changes, "updated_at"])
+        audit.record(caller, "app_key.changed", target_kind="app_key", target_id=key_id, changes=changes)
+
+
+def _set_terms(app_key: AppKey, terms: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Sets what differs, and returns it with what was before. Raises InvalidInput for what the model does not take."""
+    assert terms.keys() <= set(APP_KEY_TERMS)
+    changes = {
+        name: [getattr(app_key, name), value] for name, value in terms.items() if getattr(app_key, name) != value
+    }
+    for name, (_, value) in changes.items():
+        setattr(app_key, name, value)
+    try:
+        app_key.full_clean(validate_unique=False)
+    except ValidationError as error:
+        raise InvalidInput(
+            [
+                {"field": "" if field == NON_FIELD_ERRORS else field, "code": "invalid", "message": message}
+                for field, messages in error.message_dict.items()
+                for message in messages
+            ]
+        ) from error
+    return changes
+
+
+@transactional
+def set_app_key_status(caller: Caller, *, key_id: str, status: AppKeyStatus) -> None:
+    """Deprecates, blocks or re-activates an app key. Raises AppKey.DoesNotExist."""
+    app_key = AppKey.objects.select_for_update().get(key_id=key_id)
+    before, app_key.status = app_key.status, status
+    app_key.save(update_fields=["status", "updated_at"])
+    audit.record(
+        caller, "app_key.status_changed", target_kind="app_key", target_id=key_id, changes={"status": [before, status]}
+    )
+
+
+@transactional
+def set_minimum_version(caller: Caller, *, platform: str, minimum_version: str, store_url: str) -> None:
+    """Has apps of a platform below `minimum_version` (numbers and dots) told to upgrade, at `store_url`; "0" has none.
+
+    Every process goes by it within five seconds. Raises InvalidInput.
+    """
+    app = AppVersion(platform=platform, minimum_version=minimum_version, store_url=store_url)
+    if not app_versions.is_version(minimum_version):
+        raise InvalidInput.of("minimum_version", "invalid", "One to four numbers with dots between them.")
+    try:
+        app.full_clean(validate_unique=False)
+    except ValidationError as error:
+        raise InvalidInput.of(next(iter(error.message_dict)), "invalid", error.messages[0]) from error
+    before = AppVersion.objects.select_for_update().filter(platform=platform).first()
+    AppVersion.objects.update_or_create(
+        platform=platform, defaults={"minimum_version": minimum_version, "store_url": store_url}
+    )
+    transaction.on_commit(app_versions.forget)
+    audit.record(
+        caller,
+        "app_version.minimum_changed",
+        target_kind="app_version",
+        target_id=platform,
+        changes={"minimum_version": [before and before.minimum_version, minimum_version]},
+    )
