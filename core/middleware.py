@@ -128,7 +128,9 @@ class BulkheadMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if not self._enter(settings.WEB_THREADS - (1 if request.path_info.startswith(_PROBES) else 2)):
-            return problems.respond(request, TemporarilyUnavailable(retry_after_seconds=1))
+            refusal = problems.respond(request, TemporarilyUnavailable(retry_after_seconds=1))
+            refusal._has_been_logged = True  # type: ignore[attr-defined]  # Django's own line for each 5xx: they are many
+            return refusal
         try:
             return self.get_response(request)
         finally:

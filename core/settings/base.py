@@ -26,11 +26,12 @@ ALLOWED_HOSTS = ["*"] if EMBEDDED else ALLOWED_NAMES
 # a wrong guess lets callers choose the address that limits count.
 TRUSTED_PROXY_COUNT = env.integer("TRUSTED_PROXY_COUNT", 0 if EMBEDDED else -1, minimum=-1)
 
-# The server process: where it listens, and how wide it is. Each thread has a database connection of its own.
+# The server process: where it listens, and how wide it is. Each thread has a database connection of its own. All but
+# two of them work (core.middleware.BulkheadMiddleware); who finds none free is told to come back.
 BIND_ADDRESS = env.text("BIND_ADDRESS", "127.0.0.1")
 PORT = env.integer("PORT", 8000, minimum=1)
 WEB_CONCURRENCY = env.integer("WEB_CONCURRENCY", 1 if EMBEDDED else 2, minimum=1)
-WEB_THREADS = env.integer("WEB_THREADS", 8, minimum=3)
+WEB_THREADS = env.integer("WEB_THREADS", 64 if EMBEDDED else 16, minimum=3)
 
 ADMIN_PATH = env.path_prefix("ADMIN_PATH", "django-admin/")
 CMS_PATH = env.path_prefix("CMS_PATH", "cms/")

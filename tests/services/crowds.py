@@ -1,5 +1,6 @@
 """Doing the same thing many times at once, and phones that share one installation."""
 
+import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -37,14 +38,18 @@ def at_once(actions: Iterable[Callable[[], T]]) -> list[T]:
 
 
 class Wire(HttpTransport):
-    """The client's own transport over real sockets, which remembers what every attempt was answered."""
+    """The client's own transport over real sockets, which remembers what every attempt was answered.
+
+    Crowds are larger than the servers: who finds no thread free comes again, and does not speak of it.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.statuses: list[int] = []
 
     def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Response:
-        response = super().send(method, url, headers, body)
+        while _finds_no_thread(response := super().send(method, url, headers, body)):
+            time.sleep(random.uniform(0, 0.05))
         self.statuses.append(response.status)
         return response
 
@@ -55,6 +60,11 @@ class Wire(HttpTransport):
             parts = urlsplit(url)
             url, headers["Host"] = to + urlunsplit(("", "", *parts[2:])), parts.netloc
         return Answer.read(self.send(attempt.method, url, headers, attempt.body))
+
+
+def _finds_no_thread(response: Response) -> bool:
+    """Whether the server's bulkhead has answered, before anything was looked at."""
+    return response.status == 503 and response.headers.get("Retry-After") == "1" and b"temporarily" in response.body
 
 
 def copies(phone: Client, base_urls: Sequence[str], number: int, make: Callable[..., Client]) -> list[Client]:
