@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from api.models import AuditEntry, Outcome
 from api.platform.callers import Caller
+from api.platform.statements import insert
 
 
 def record(
@@ -21,7 +22,7 @@ def record(
     outcome: Outcome = Outcome.SUCCESS,
 ) -> None:
     """Adds one row. `changes` maps fields to [before, after]; secrets and the contents of messages never go in."""
-    AuditEntry.objects.create(
+    entry = AuditEntry(
         at=timezone.now(),
         action=action,
         outcome=outcome,
@@ -38,3 +39,4 @@ def record(
         changes=changes or {},
         reason=caller.reason,
     )
+    insert([entry])

@@ -9,10 +9,11 @@ from api.models import ActorKind, Channel
 
 
 class Member(NamedTuple):
-    """The caller's place in one organization."""
+    """The caller's place in one organization. `is_own` marks the personal one."""
 
     slug: str
     role: str
+    is_own: bool = False
 
 
 @dataclass(frozen=True, slots=True)

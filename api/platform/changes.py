@@ -5,14 +5,33 @@ until the transaction ends, so counts become visible in their order.
 """
 
 import uuid
+from collections.abc import Sequence
+from typing import Any
 
 from api.models import Organization
+from api.platform.statements import Rows, statement
+
+
+def counts_of(organization_ids: Sequence[uuid.UUID]) -> list[tuple[uuid.UUID, int]]:
+    """The count of each organization, always in the same order."""
+    return sorted((row["id"], row["change_seq"]) for row in _counts(organization_ids).rows())
+
+
+@statement
+def _counts(organization_ids: Sequence[Any]) -> Rows:
+    return Organization.objects.filter(id__in=organization_ids).values("id", "change_seq")
 
 
 def lock(organization_id: uuid.UUID) -> int:
     """Locks the organization's row and returns its count."""
-    rows = Organization.objects.select_for_update().filter(id=organization_id)
-    return rows.values_list("change_seq", flat=True).get()
+    (row,) = _locked(organization_id).rows()
+    count: int = row["change_seq"]
+    return count
+
+
+@statement
+def _locked(organization_id: Any) -> Rows:
+    return Organization.objects.select_for_update().filter(id=organization_id).values("change_seq")
 
 
 def move(organization_id: uuid.UUID, *, after: int) -> int:

@@ -1,10 +1,16 @@
 """Keyset pages: a page begins behind the last row of the one before, whatever was added or removed in between."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Self
 
-from django.db.models import Q, QuerySet
-from django.db.models.expressions import RawSQL
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Expression, Q, QuerySet
+from django.db.models.sql.compiler import SQLCompiler
+
+from api.platform.statements import Rows, Shape, Statement, statement
+
+# A statement does not grow without end: more parts than this are looked for together.
+_PARTS_MAX = 50
 
 
 class Cursor(NamedTuple):
@@ -31,7 +37,7 @@ class Page(NamedTuple):
 
 
 def page_of(
-    rows: "QuerySet[Any, dict[str, Any]]",
+    rows: "Statement | QuerySet[Any, dict[str, Any]]",
     *,
     order: Sequence[Order],
     cursor: Cursor | None,
@@ -39,20 +45,32 @@ def page_of(
     wants_total: bool = False,
     partition: tuple[str, Sequence[Any]] | None = None,
 ) -> Page:
-    """The page of `rows` (a `.values()` queryset that holds the order's columns) at `cursor`; one or two queries.
+    """The page of `rows`, which hold the order's columns, at `cursor`; one or two queries.
 
-    `partition` names the column that leads the indexes of the order, and the values that `rows` may have in it: the page
+    `partition` names the column that leads the indexes of the order, and the values to which it narrows `rows`: the page
     is then read from the beginning of each part, however large they are.
     """
-    total = rows.count() if wants_total else None
+    column, parts = partition or (None, ())
+    if column is not None and not parts:
+        return Page([], None, None, 0 if wants_total else None)
     is_backward = cursor is not None and cursor.is_backward
-    directed = [Order(column, is_descending != is_backward) for column, is_descending in order]
-    if cursor is not None:
-        rows = rows.filter(_behind(directed, cursor.values))
-    rows = rows.order_by(*(f"{'-' * down}{column}" for column, down in directed))
-    if partition is not None and len(partition[1]) > 1:
-        rows = rows.filter(id__in=_first_of_each(rows, partition, limit + 1))
-    found = list(rows[: limit + 1])
+    directed = tuple(Order(name, is_descending != is_backward) for name, is_descending in order)
+    behind = cursor.values if cursor is not None else None
+    if isinstance(rows, Statement) and len(parts) <= _PARTS_MAX:
+        window = _window_of(
+            rows.values,
+            behind,
+            parts,
+            build=rows.build,
+            shape=rows.shape,
+            order=directed,
+            most=limit + 1,
+            column=column,
+        )
+        found = window.rows()
+    else:
+        plain = rows.queryset() if isinstance(rows, Statement) else rows
+        found = list(_window(plain, behind, parts, order=directed, most=limit + 1, column=column))
     has_more = len(found) > limit
     found = found[:limit]
     if is_backward:
@@ -60,26 +78,78 @@ def page_of(
     has_next, has_prev = (True, has_more) if is_backward else (has_more, cursor is not None)
 
     def beside(row: dict[str, Any], backward: bool) -> Cursor:
-        return Cursor(backward, tuple(row[column] for column, _ in order))
+        return Cursor(backward, tuple(row[name] for name, _ in order))
 
     return Page(
         found,
         beside(found[-1], False) if found and has_next else None,
         beside(found[0], True) if found and has_prev else None,
-        total,
+        _number_of(rows, column, parts) if wants_total else None,
     )
 
 
-def _first_of_each(rows: "QuerySet[Any, dict[str, Any]]", partition: tuple[str, Sequence[Any]], most: int) -> RawSQL:
-    """The ids of the first `most` rows of each part.
+def _number_of(rows: "Statement | QuerySet[Any, dict[str, Any]]", column: str | None, parts: Sequence[Any]) -> int:
+    every = rows.queryset() if isinstance(rows, Statement) else rows
+    return (every.filter(**{f"{column}__in": parts}) if column is not None else every).count()
+
+
+def _window(
+    rows: "QuerySet[Any, dict[str, Any]]",
+    behind: Sequence[Any] | None,
+    parts: Sequence[Any],
+    *,
+    order: Sequence[Order],
+    most: int,
+    column: str | None,
+) -> "QuerySet[Any, dict[str, Any]]":
+    """The first `most` of the rows behind `behind`."""
+    if behind is not None:
+        rows = rows.filter(_behind(order, behind))
+    rows = rows.order_by(*(f"{'-' * down}{name}" for name, down in order))
+    if column is not None and len(parts) == 1:
+        rows = rows.filter(**{column: parts[0]})
+    elif column is not None and len(parts) <= _PARTS_MAX:
+        rows = rows.filter(id__in=_FirstOfEach([rows.filter(**{column: part})[:most] for part in parts]))
+    elif column is not None:
+        rows = rows.filter(**{f"{column}__in": parts})
+    return rows[:most]
+
+
+@statement
+def _window_of(
+    values: Sequence[Any],
+    behind: Sequence[Any] | None,
+    parts: Sequence[Any],
+    *,
+    build: Callable[..., Rows],
+    shape: Shape,
+    **window: Any,
+) -> Rows:
+    """The window of a statement's rows, as a statement."""
+    return _window(build(*values, **dict(shape)), behind, parts, **window)
+
+
+class _FirstOfEach(Expression):
+    """The ids of all the rows of some limited querysets.
 
     Django compiles the parts; the union is put together here, because it joins limited queries on no database that
     wants them wrapped (SQLite), and MySQL takes a LIMIT below IN only inside a derived table.
     """
-    column, values = partition
-    parts = [rows.filter(**{column: value}).values("id")[:most].query.sql_with_params() for value in values]
-    union = " UNION ALL ".join(f"SELECT id FROM ({sql}) AS part{index}" for index, (sql, _) in enumerate(parts))  # noqa: S608 -- compiled by Django, values stay parameters
-    return RawSQL(union, [value for _, params in parts for value in params])  # noqa: S611 -- as above
+
+    def __init__(self, parts: "Sequence[QuerySet[Any, dict[str, Any]]]") -> None:
+        super().__init__()
+        self.parts = [part.values("id").query for part in parts]
+
+    def resolve_expression(self, *args: Any, **kwargs: Any) -> Self:
+        return self
+
+    def get_source_expressions(self) -> list[Any]:
+        return [part.where for part in self.parts]
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, tuple[Any, ...]]:
+        compiled = [part.get_compiler(connection=connection).as_sql() for part in self.parts]
+        selects = [f"SELECT id FROM ({sql}) AS part{number}" for number, (sql, _) in enumerate(compiled)]  # noqa: S608 -- compiled by Django, values stay parameters
+        return " UNION ALL ".join(selects), tuple(param for _, params in compiled for param in params)
 
 
 def _behind(order: Sequence[Order], values: Sequence[Any]) -> Q:

@@ -8,6 +8,7 @@ never kept, and a process that dies between commit and clearing up leaves a mark
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import orjson
 from django.db import transaction
@@ -16,6 +17,7 @@ from api.exceptions import TemporarilyUnavailable
 from api.models import Membership
 from api.platform import state
 from api.platform.callers import Member
+from api.platform.statements import Rows, statement
 
 CACHE_SECONDS = 900
 _ANNOUNCEMENT_SECONDS = 60  # longer than any transaction may take
@@ -62,14 +64,24 @@ def version_key(user_id: uuid.UUID) -> str:
 
 def of_person(user_id: uuid.UUID) -> Memberships:
     """What the rows say."""
-    rows = Membership.objects.filter(user_id=user_id).values_list("organization_id", "organization__slug", "role")
-    return {organization_id: Member(slug, role) for organization_id, slug, role in rows}
+    return {
+        row["organization_id"]: Member(
+            row["organization__slug"], row["role"], row["organization__personal_of_id"] == user_id
+        )
+        for row in _of_person(user_id).rows()
+    }
+
+
+@statement
+def _of_person(user_id: Any) -> Rows:
+    columns = ("organization_id", "organization__slug", "organization__personal_of_id", "role")
+    return Membership.objects.filter(user_id=user_id).values(*columns)
 
 
 def from_cache(user_id: uuid.UUID, entry: bytes | None, version: bytes | None) -> Memberships:
     """The memberships that a cache entry holds; read from the rows, and kept if still allowed, when it holds none."""
     if entry is not None and not entry.startswith(_MARK):
-        return {uuid.UUID(hex=key): Member(slug, role) for key, slug, role in orjson.loads(entry)}
+        return {uuid.UUID(hex=key): Member(*place) for key, *place in orjson.loads(entry)}
     found = of_person(user_id)
     if entry is None:
         packed = orjson.dumps([[key.hex, *member] for key, member in found.items()])

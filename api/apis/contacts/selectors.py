@@ -11,15 +11,15 @@ from django.utils import timezone
 
 from api.apis.orgs import selectors as orgs
 from api.exceptions import NotThere
-from api.models import Contact, ContactTerm, Organization
+from api.models import Contact, ContactTerm
 from api.models.base import IDENTITY_MAX_BYTES, identity_of
-from api.platform import search
+from api.platform import changes, search
 from api.platform.callers import Caller
 from api.platform.ids import as_uuid
 from api.platform.keyset import Cursor, Order, Page, page_of
+from api.platform.statements import Rows, Statement, statement
 
 RESTORABLE_DAYS = 30
-_PARTS_MAX = 50
 
 # What a contact's answer is made of, in one query.
 COLUMNS = (
@@ -72,36 +72,42 @@ def contacts_of(
     organization that is not the caller's.
     """
     organizations = _organizations(caller, filters.get("org"))
-    rows: QuerySet[Contact, Any] = Contact.objects.filter(organization_id__in=organizations, deleted_at=None)
-    if "creator" in filters:
-        names = [identity_of(name) for name in filters["creator"]]
-        possible = [name for name in names if len(name.encode()) <= IDENTITY_MAX_BYTES]
-        rows = rows.filter(creator__username_identity__in=possible or [""])
-    if "updated_since" in filters:
-        since: datetime = min(filters["updated_since"])
-        rows = rows.filter(updated_at__gte=since)
+    creators = _possible_names(filters["creator"]) if "creator" in filters else None
+    since: datetime | None = min(filters["updated_since"]) if "updated_since" in filters else None
     order = [Order(SORTS[name], is_descending) for name, is_descending in sort]
-    columns = [*COLUMNS, *(column for column, _ in order if column not in COLUMNS)]
-    if query:
-        terms = search.query_terms(query)
-        if not terms:
-            return Page([], None, None, 0 if wants_total else None)
-        rows = _matching(rows, organizations, terms)
-        order.insert(0, Order("rank", True))
-        columns.append("rank")
+    columns = (*COLUMNS, *(column for column, _ in order if column not in COLUMNS))
     order.append(Order("id", False))
-    # Ranked rows follow no index, and a part for each of very many organizations would be a statement without end.
-    is_parted = not query and len(organizations) <= _PARTS_MAX
-    partition = ("organization_id", organizations) if is_parted else None
-    return page_of(
-        rows.values(*columns), order=order, cursor=cursor, limit=limit, wants_total=wants_total, partition=partition
-    )
+    window: Any = {"cursor": cursor, "limit": limit, "wants_total": wants_total}
+    if not query:
+        rows = _contacts(creators, since, columns=columns)
+        return page_of(rows, order=order, partition=("organization_id", organizations), **window)
+    terms = search.query_terms(query)
+    if not terms:
+        return Page([], None, None, 0 if wants_total else None)
+    # Ranked rows follow no index.
+    every = _contacts(creators, since, columns=columns).queryset().filter(organization_id__in=organizations)
+    return page_of(_matching(every, organizations, terms), order=[Order("rank", True), *order], **window)
 
 
 def state_of_contacts(caller: Caller, *, filters: Mapping[str, Sequence[Any]]) -> list[tuple[uuid.UUID, int]]:
     """What moves with every change of what `contacts_of` reads: each organization's count of changes. Raises NotThere."""
-    organizations = Organization.objects.filter(id__in=_organizations(caller, filters.get("org")))
-    return list(organizations.order_by("id").values_list("id", "change_seq"))
+    return changes.counts_of(_organizations(caller, filters.get("org")))
+
+
+@statement
+def _contacts(creators: Sequence[Any] | None, since: Any, *, columns: tuple[str, ...]) -> Rows:
+    rows = Contact.objects.filter(deleted_at=None).values(*columns)
+    if creators is not None:
+        rows = rows.filter(creator__username_identity__in=creators)
+    if since is not None:
+        rows = rows.filter(updated_at__gte=since)
+    return rows
+
+
+def _possible_names(names: Sequence[str]) -> list[str]:
+    """The identities of the usernames that anybody can have."""
+    identities = [identity_of(name) for name in names]
+    return [name for name in identities if len(name.encode()) <= IDENTITY_MAX_BYTES]
 
 
 def _organizations(caller: Caller, names: Sequence[str] | None) -> list[uuid.UUID]:
@@ -124,32 +130,37 @@ def _matching(
     return rows.annotate(rank=rank)
 
 
-def _named(caller: Caller, name: str) -> "QuerySet[Contact]":
-    """The contact called `name` (slug or UUID), in the caller's organizations only."""
-    key = as_uuid(name)
-    slug = name[:100] if name.isascii() and name.isprintable() else ""
-    named = Contact.objects.filter(id=key) if key else Contact.objects.filter(slug=slug)
-    return named.filter(organization_id__in=list(caller.memberships))
-
-
 def contact_key(caller: Caller, name: str, action: str) -> tuple[uuid.UUID, uuid.UUID]:
     """The id and the organization of the contact that `name` (slug or UUID) means, tombstones included, on which the
     caller may do `action`. A stranger's contact and a missing one take the same query. Raises NotThere, Forbidden.
     """
-    found = _named(caller, name).values_list("id", "organization_id").first()
-    if found is None:
+    row = _named(caller, name, columns=("id", "organization_id")).first()
+    if row is None:
         raise NotThere
-    orgs.require_permission(caller, found[1], action)
-    return found
+    orgs.require_permission(caller, row["organization_id"], action)
+    return row["id"], row["organization_id"]
 
 
 def contact_of(caller: Caller, name: str) -> dict[str, Any]:
     """One contact that the caller may read, not deleted. Raises NotThere, Forbidden."""
-    row: dict[str, Any] | None = _named(caller, name).filter(deleted_at=None).values(*COLUMNS).first()
-    if row is None:
+    row = _named(caller, name, columns=COLUMNS).first()
+    if row is None or row["deleted_at"] is not None:
         raise NotThere
     orgs.require_permission(caller, row["organization_id"], "contacts.read")
     return row
+
+
+def _named(caller: Caller, name: str, *, columns: tuple[str, ...]) -> Statement:
+    """The contact called `name` (slug or UUID), in the caller's organizations only."""
+    key = as_uuid(name)
+    slug = name[:100] if name.isascii() and name.isprintable() else ""
+    return _contact(key, None if key else slug, list(caller.memberships), columns=columns)
+
+
+@statement
+def _contact(key: Any, slug: Any, organizations: Sequence[Any], *, columns: tuple[str, ...]) -> Rows:
+    named = Contact.objects.filter(id=key) if key else Contact.objects.filter(slug=slug)
+    return named.filter(organization__id__in=organizations).values(*columns)
 
 
 def restorable_since() -> datetime:
@@ -159,5 +170,10 @@ def restorable_since() -> datetime:
 
 def stored_contact(contact_id: uuid.UUID) -> dict[str, Any]:
     """A contact that a service has just returned to its caller, deleted or not."""
-    row: dict[str, Any] = Contact.objects.values(*COLUMNS).get(id=contact_id)
+    (row,) = _stored(contact_id).rows()
     return row
+
+
+@statement
+def _stored(contact_id: Any) -> Rows:
+    return Contact.objects.filter(id=contact_id).values(*COLUMNS)

@@ -20,6 +20,7 @@ from api.models.base import uuid7
 from api.platform import audit, changes, search
 from api.platform.callers import Caller
 from api.platform.ids import slug_for
+from api.platform.statements import insert
 from api.platform.transactions import transactional
 from api.platform.versions import require_version
 
@@ -106,14 +107,14 @@ def _insert(caller: Caller, contact: Contact) -> None:
         contact.slug = slug_for(contact.display_name)
         try:
             with transaction.atomic():
-                contact.save(force_insert=True)
+                insert([contact])
             break
         except IntegrityError:
             if Contact.objects.filter(id=contact.id).exists():
                 raise
             if attempt == _SLUG_ATTEMPTS:
                 raise SlugConflict from None
-    _index(contact)
+    _store_words(contact, _weights(contact))
     _record(caller, contact, "contact.created", {"display_name": [None, contact.display_name]})
 
 
@@ -281,29 +282,39 @@ def primary_value(entries: list[dict[str, Any]]) -> str:
     return next((entry["value"] for entry in entries if entry["is_primary"]), "")
 
 
+# Rows of one statement: SQLite binds no more than 32,766 values.
+_WORDS_AT_ONCE = 500
+
 # How much a word counts for the rank, by where it stands.
 _NAME, _REACH, _COMPANY, _NOTES = 8, 4, 3, 1
 
 
 def _index(contact: Contact) -> None:
     """Brings the words under which the contact is found up to date."""
-    weights: dict[str, int] = {}
-    for text, weight in _texts(contact):
-        for word in search.words(text):
-            weights[word] = max(weight, weights.get(word, 0))
+    weights = _weights(contact)
     present = dict(ContactTerm.objects.filter(contact=contact).values_list("term", "weight"))
     if present == weights:
         return
     stale = [term for term in present if weights.get(term) != present[term]]
     ContactTerm.objects.filter(contact=contact, term__in=stale).delete()
-    ContactTerm.objects.bulk_create(
-        [
-            ContactTerm(organization_id=contact.organization_id, term=word, contact=contact, weight=weight)
-            for word, weight in weights.items()
-            if present.get(word) != weight
-        ],
-        batch_size=500,
-    )
+    _store_words(contact, {word: weight for word, weight in weights.items() if present.get(word) != weight})
+
+
+def _weights(contact: Contact) -> dict[str, int]:
+    weights: dict[str, int] = {}
+    for text, weight in _texts(contact):
+        for word in search.words(text):
+            weights[word] = max(weight, weights.get(word, 0))
+    return weights
+
+
+def _store_words(contact: Contact, weights: Mapping[str, int]) -> None:
+    terms = [
+        ContactTerm(organization_id=contact.organization_id, term=word, contact=contact, weight=weight)
+        for word, weight in weights.items()
+    ]
+    for first in range(0, len(terms), _WORDS_AT_ONCE):
+        insert(terms[first : first + _WORDS_AT_ONCE])
 
 
 def _texts(contact: Contact) -> list[tuple[str, int]]:

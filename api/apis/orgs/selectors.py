@@ -3,7 +3,7 @@
 import functools
 import json
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -15,6 +15,7 @@ from api.platform.callers import Caller
 from api.platform.ids import as_uuid
 from api.platform.keyset import Cursor, Order, Page, page_of
 from api.platform.search import prefix_range
+from api.platform.statements import Rows, statement
 
 _EVERYONE = frozenset(Role.values)
 _WORKERS = frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER})
@@ -78,8 +79,7 @@ def organization_id_of(caller: Caller, name: str, action: str) -> uuid.UUID:
 
 def personal_organization_id(caller: Caller) -> uuid.UUID:
     """Raises NotThere for a caller without one."""
-    own = Organization.objects.filter(personal_of_id=caller.user_id, id__in=list(caller.memberships))
-    organization_id = own.values_list("id", flat=True).first()
+    organization_id = next((key for key, member in caller.memberships.items() if member.is_own), None)
     if organization_id is None:
         raise NotThere
     return organization_id
@@ -93,7 +93,7 @@ def organizations_of(
     caller: Caller, *, sort: tuple[tuple[str, bool], ...], cursor: Cursor | None, limit: int, wants_total: bool
 ) -> Page:
     """A page of the caller's organizations, each row with the caller's `role`."""
-    rows = Organization.objects.filter(id__in=organizations_permitting(caller, "org.read")).values(*_COLUMNS)
+    rows = _organizations(organizations_permitting(caller, "org.read"))
     order = [*(Order(SORTS[name], down) for name, down in sort), Order("id", False)]
     page = page_of(rows, order=order, cursor=cursor, limit=limit, wants_total=wants_total)
     return page._replace(rows=[_with_role(caller, row) for row in page.rows])
@@ -102,10 +102,15 @@ def organizations_of(
 def organization_of(caller: Caller, name: str) -> dict[str, Any]:
     """One of the caller's organizations. Raises NotThere."""
     organization_id = organization_id_of(caller, name, "org.read")
-    row = Organization.objects.filter(id=organization_id).values(*_COLUMNS).first()
+    row = _organizations([organization_id]).first()
     if row is None:
         raise NotThere
     return _with_role(caller, row)
+
+
+@statement
+def _organizations(ids: Sequence[Any]) -> Rows:
+    return Organization.objects.filter(id__in=ids).values(*_COLUMNS)
 
 
 def _with_role(caller: Caller, row: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from api.platform.callers import Caller
 from api.platform.ids import as_uuid
 from api.platform.keyset import Cursor, Order, Page, page_of
 from api.platform.search import prefix_range
+from api.platform.statements import Rows, statement
 
 _PROFILE_COLUMNS = (
     "id",
@@ -46,12 +47,17 @@ def own_profile(caller: Caller) -> dict[str, Any]:
 
 def profile(user_id: uuid.UUID) -> dict[str, Any]:
     """A person as they see themselves. Raises NotThere."""
-    row: dict[str, Any] | None = User.objects.filter(id=user_id).values(*_PROFILE_COLUMNS).first()
+    row = _person(user_id).first()
     if row is None:
         raise NotThere
     row["avatar"] = row["avatar"] or None
     row["notification_preferences"] = _complete(row["notification_preferences"])
     return row
+
+
+@statement
+def _person(user_id: Any) -> Rows:
+    return User.objects.filter(id=user_id).values(*_PROFILE_COLUMNS)
 
 
 def _complete(chosen: Mapping[str, Mapping[str, bool]]) -> dict[str, dict[str, bool]]:

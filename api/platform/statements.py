@@ -1,0 +1,227 @@
+"""Statements that are compiled once: to build a queryset and turn it into SQL costs more than most of ours take to run.
+
+    @statement
+    def _person(user_id: Any) -> Rows:
+        return User.objects.filter(id=user_id).values("id", "username")
+
+    _person(user_id).first()
+
+Positional arguments are values, bound when the statement runs: of them only None and the length of a list decide what
+it looks like. Keyword arguments shape it, and are hashable. The function is called once for each shape, with slots in
+place of the values, and must do nothing with these but hand them to lookups.
+"""
+
+import functools
+import json
+import threading
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import Any, NamedTuple, Self, cast
+
+import orjson
+from django.core.exceptions import EmptyResultSet
+from django.db import connections, router
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import AutoField, Expression, Field, JSONField, Lookup, Model
+from django.db.models.sql import InsertQuery
+from django.db.models.sql.compiler import SQLCompiler
+
+# A queryset of `.values()`. Its type is not known where columns are no literals.
+Rows = Any
+Shape = tuple[tuple[str, Hashable], ...]
+Converter = Callable[[Any, Any, BaseDatabaseWrapper], Any]
+
+# Shapes that a thread keeps. Clients use a handful; whoever makes up orders and lengths pays for each of them.
+_KEPT = 256
+
+
+class Statement(NamedTuple):
+    """A queryset that has not been built yet: the function that builds it, and what it is called with."""
+
+    build: Callable[..., Rows]
+    values: tuple[Any, ...]
+    shape: Shape
+
+    def queryset(self) -> Rows:
+        """The queryset itself, for what is asked only now and then."""
+        return self.build(*self.values, **dict(self.shape))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows that the queryset would give."""
+        found = _kept.select(self.build, _outline(self.values), self.shape)
+        return found.run(list(_flat(self.values))) if found else []
+
+    def first(self) -> dict[str, Any] | None:
+        """The first of the rows, for a statement that finds one at most."""
+        return next(iter(self.rows()), None)
+
+
+def statement(build: Callable[..., Rows]) -> Callable[..., Statement]:
+    """Makes a function that builds a `.values()` queryset one that makes a `Statement`."""
+
+    @functools.wraps(build)
+    def of(*values: Any, **shape: Hashable) -> Statement:
+        return Statement(build, values, tuple(shape.items()))
+
+    return of
+
+
+def insert(rows: Sequence[Model]) -> None:
+    """Stores new rows of one model in one statement, as `bulk_create` does; keys that the database gives stay unknown."""
+    compiled = _kept.insertion(type(rows[0]))
+    connection = compiled.connection
+    params = [
+        field.get_db_prep_save(field.pre_save(row, add=True), connection) for row in rows for field in compiled.fields
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(compiled.sql + compiled.another_row * (len(rows) - 1), params)
+    for row in rows:
+        row._state.adding, row._state.db = False, connection.alias
+
+
+class _Slot(Expression):
+    """The place of a value. `column` is what it is compared with, and says how it is written."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__()
+        self.index = index
+        self.column: Field[Any, Any] | None = None
+
+    def resolve_expression(self, *args: Any, **kwargs: Any) -> Self:
+        return self
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, tuple[Any, ...]]:
+        return "%s", (self,)
+
+
+class _Selection(NamedTuple):
+    """A compiled query. `params` are constants, or fields with the index of the value that they write."""
+
+    connection: BaseDatabaseWrapper
+    sql: str
+    params: list[tuple[Any, int | None]]
+    names: list[str]
+    converters: list[tuple[str, list[Converter], Any]]
+
+    def run(self, values: Sequence[Any]) -> list[dict[str, Any]]:
+        connection = self.connection
+        params = [
+            given if index is None else given.get_db_prep_value(values[index], connection)
+            for given, index in self.params
+        ]
+        with connection.cursor() as cursor:
+            cursor.execute(self.sql, params)
+            rows = [dict(zip(self.names, columns, strict=False)) for columns in cursor.fetchall()]
+        for name, converters, expression in self.converters:
+            for converter in converters:
+                for row in rows:
+                    row[name] = converter(row[name], expression, connection)
+        return rows
+
+
+class _Insertion(NamedTuple):
+    """A compiled INSERT of one row, and what makes it one of more."""
+
+    connection: BaseDatabaseWrapper
+    sql: str
+    another_row: str
+    fields: "list[Field[Any, Any]]"
+
+
+def _compiled(build: Callable[..., Rows], outline: Any, shape: Shape) -> _Selection | None:
+    """None for a query that no row can match."""
+    found = build(*_slots(outline, iter(range(1_000_000))), **dict(shape))
+    _give_columns(found.query.where, None)
+    connection = connections[found.db]
+    compiler = found.query.get_compiler(connection=connection)
+    try:
+        sql, params = compiler.as_sql()
+    except EmptyResultSet:
+        return None
+    converters = compiler.get_converters([column for column, *_ in compiler.select])
+    names = list(found.query.selected)
+    return _Selection(
+        connection,
+        sql,
+        list(map(_bound, params)),
+        names,
+        [(names[at], list(map(_quicker, each)), expression) for at, (each, expression) in converters.items()],
+    )
+
+
+def _bound(param: Any) -> tuple[Any, int | None]:
+    """A parameter of a selection. Raises TypeError for a value that is handed to anything but a lookup."""
+    if not isinstance(param, _Slot):
+        return param, None
+    if param.column is None:
+        raise TypeError("a statement can only compare its values with columns")
+    return param.column, param.index
+
+
+def _compiled_insertion(model: type[Model]) -> _Insertion:
+    fields = [field for field in model._meta.local_concrete_fields if not isinstance(field, AutoField)]
+    query = InsertQuery(model)
+    query.insert_values(fields, [model(**{field.attname: _Slot(0) for field in fields})], raw=True)
+    connection = connections[router.db_for_write(model)]
+    ((sql, params),) = query.get_compiler(connection=connection).as_sql()
+    return _Insertion(connection, sql, f", ({', '.join(['%s'] * len(params))})", fields)
+
+
+def _outline(value: Any) -> Any:
+    """What of a value decides the shape: whether it is there, or how many there are."""
+    return tuple(map(_outline, value)) if isinstance(value, list | tuple) else value is not None
+
+
+def _slots(outline: Any, numbers: Iterator[int]) -> Any:
+    """Slots in the form of an outline, numbered like the values of `_flat`."""
+    if isinstance(outline, tuple):
+        return [_slots(each, numbers) for each in outline]
+    number = next(numbers)
+    return _Slot(number) if outline else None
+
+
+def _flat(value: Any) -> Iterator[Any]:
+    if isinstance(value, list | tuple):
+        for each in value:
+            yield from _flat(each)
+    else:
+        yield value
+
+
+def _give_columns(node: Any, column: "Field[Any, Any] | None") -> None:
+    """Tells every slot below `node` what it is compared with."""
+    if isinstance(node, _Slot):
+        node.column = column
+    elif isinstance(node, Lookup):
+        _give_columns(node.rhs, node.lhs.output_field)
+    elif hasattr(node, "where"):
+        _give_columns(node.where, None)
+    elif hasattr(node, "get_source_expressions"):
+        for child in node.get_source_expressions():
+            _give_columns(child, column)
+
+
+def _quicker(converter: Converter) -> Converter:
+    """The converter, or one that does the same in less time."""
+    is_json = getattr(converter, "__func__", None) is JSONField.from_db_value
+    return _parsed if is_json and cast(Any, converter).__self__.decoder is None else converter
+
+
+def _parsed(value: Any, expression: Any, connection: BaseDatabaseWrapper) -> Any:
+    """JSON as the standard library reads it, which takes integers beyond 64 bits too."""
+    if value is None:
+        return None
+    try:
+        return orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return json.loads(value)
+
+
+class _Kept(threading.local):
+    """What this thread has compiled, for its own connection."""
+
+    def __init__(self) -> None:
+        self.select = functools.lru_cache(_KEPT)(_compiled)
+        self.insertion = functools.lru_cache(_KEPT)(_compiled_insertion)
+
+
+_kept = _Kept()
