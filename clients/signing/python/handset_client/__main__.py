@@ -1,4 +1,4 @@
-"""The command line: `demo` walks through a server's API, `sign` prints a signed curl."""
+"""The command line: `demo` walks through a server's API, `storm` does it on a bad network, `sign` prints a signed curl."""
 
 import argparse
 import json
@@ -13,6 +13,7 @@ from handset_client.client import Client
 from handset_client.demo import Demo, Unexpected
 from handset_client.outcomes import Refused
 from handset_client.storage import FileStorage
+from handset_client.storm import Storm
 from handset_client.transport import HttpTransport, NetworkFailure
 
 
@@ -29,10 +30,13 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         server = _server(options)
-        if options.command == "demo":
-            _demo(server, options)
-        else:
-            print(_signed_curl(server, options))
+        match options.command:
+            case "demo":
+                _demo(server, options)
+            case "storm":
+                _storm(server, options)
+            case "sign":
+                print(_signed_curl(server, options))
     except (Unexpected, Refused, NetworkFailure, OSError, ValueError) as error:
         print(f"FAILED: {error}", file=sys.stderr)
         return 1
@@ -56,6 +60,10 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", parents=[server], help="walk through the API")
     demo.add_argument("--state", type=Path, help="directory; what is there is forgotten")
     demo.add_argument("--hardware-key", action="store_true", help="register with a P-256 key")
+    storm = commands.add_parser("storm", parents=[server], help="a phone's day while a third of all answers is lost")
+    storm.add_argument("--contacts", type=int, default=12, help="how many the phone creates (default 12)")
+    # With this one something is lost of every kind of call.
+    storm.add_argument("--seed", type=int, default=2505, help="decides which attempts are lost (default 2505)")
     sign = commands.add_parser("sign", parents=[server], help="print a signed curl")
     sign.add_argument("--state", type=Path, required=True, help="directory of the installation")
     sign.add_argument("--data", default="", help="JSON body, sent as it is")
@@ -87,6 +95,20 @@ def _demo(server: Server, options: argparse.Namespace) -> None:
             hardware_key=options.hardware_key,
         )
         demo.run()
+
+
+def _storm(server: Server, options: argparse.Namespace) -> None:
+    if options.contacts < 1:
+        raise ValueError("--contacts has to be 1 or more")
+    with tempfile.TemporaryDirectory() as temporary:
+        storm = Storm(
+            *server,
+            transport=HttpTransport(),
+            state_directory=Path(temporary),
+            contacts=options.contacts,
+            seed=options.seed,
+        )
+        storm.run()
 
 
 def _signed_curl(server: Server, options: argparse.Namespace) -> str:

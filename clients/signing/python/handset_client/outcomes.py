@@ -15,7 +15,7 @@ from handset_client.transport import NetworkFailure, Response
 
 
 class Remedy(StrEnum):
-    """What to do about a refusal. All but the last three are the client's business."""
+    """What to do about a refusal. All down to REGISTER_ANEW are the client's business, the others the app's."""
 
     SIGN_ANEW = "sign anew"  # once: the network stack sent one signature twice
     SIGN = "repeat it signed"  # the server's policy wants a signature on this call
@@ -26,6 +26,8 @@ class Remedy(StrEnum):
     REGISTER_ANEW = "register anew"  # with new install_id, enrol_key and key
     SIGN_OUT = "sign out"  # nobody is signed in on this device any more: ask who it is
     STOP = "stop"  # the device was revoked, on purpose: no second life without the app's will
+    UPDATE_APP = "update the app"  # `store_url` of the answer says where; nobody is signed out
+    READ_AGAIN = "read it again"  # then decide anew, and send the new change under a new Idempotency-Key
     GIVE_UP = "give up"  # the answer is for whoever made the call
 
 
@@ -47,6 +49,10 @@ REMEDIES: dict[tuple[int, str], Remedy] = {
     (409, "install_conflict"): Remedy.REGISTER_ANEW,
     (403, "sign_in_required"): Remedy.SIGN_OUT,
     (403, "device_revoked"): Remedy.STOP,
+    (426, "app_upgrade_required"): Remedy.UPDATE_APP,
+    (412, "version_conflict"): Remedy.READ_AGAIN,
+    (428, "precondition_required"): Remedy.READ_AGAIN,
+    (422, "idempotency_key_reused"): Remedy.GIVE_UP,  # two changes were given one key: the app has an error
 }
 # These mean the same with any code.
 REMEDIES_BY_STATUS: dict[int, Remedy] = {
@@ -109,6 +115,11 @@ class Answer:
             return None
         by_status = REMEDIES_BY_STATUS.get(self.status, Remedy.GIVE_UP)
         return REMEDIES.get((self.status, self.code), by_status)
+
+    @property
+    def is_replayed(self) -> bool:
+        """Whether this is the answer to an earlier attempt, which the server has kept under its Idempotency-Key."""
+        return self.headers.get("idempotency-replayed") == "true"
 
     @property
     def retry_after_seconds(self) -> float | None:

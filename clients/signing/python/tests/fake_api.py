@@ -119,10 +119,12 @@ class FakeApi:
     sessions: dict[str, Session] = field(default_factory=dict)
     users: dict[str, dict[str, Any]] = field(default_factory=dict)  # by e-mail
     contacts: dict[str, dict[str, Any]] = field(default_factory=dict)  # by id
+    kept: dict[tuple[str, str, str], Response] = field(default_factory=dict)  # by method, path and Idempotency-Key
     expired: set[str] = field(default_factory=set)  # access tokens
     nonces: set[str] = field(default_factory=set)
     wants_rekey: bool = False
     wants_signatures: bool = False
+    keeps_answers: bool = True
 
     def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Response:
         parts = urlsplit(url)
@@ -335,7 +337,14 @@ class FakeApi:
             raise Refusal(403, "sign_in_required")
         if request.path == "users/me/":
             return success(session.user)
-        return self._contacts(request, session.user["id"])
+        if request.method == "GET":
+            return self._contacts(request, session.user["id"])
+        key = request.method, request.path, request.headers["Idempotency-Key"]
+        if key in self.kept and self.keeps_answers:
+            kept = self.kept[key]
+            return Response(kept.status, {**kept.headers, "Idempotency-Replayed": "true"}, kept.body)
+        self.kept[key] = self._contacts(request, session.user["id"])
+        return self.kept[key]
 
     def _sign_in(self, request: Request, session: Session, device: Device) -> Response:
         if session.has_ended:  # the repetition of a call whose answer was lost
@@ -354,8 +363,8 @@ class FakeApi:
         _, slug, action = [*request.path.split("/"), ""][:3]
         if request.method == "POST" and not slug:
             slug = f"x-{request.json['id'][-6:]}"
-            contact = request.json | {"slug": slug, "owner": owner, "is_deleted": False}
-            return success(self.contacts.setdefault(contact["id"], contact), HTTPStatus.CREATED)
+            contact = {"title": ""} | request.json | {"slug": slug, "owner": owner, "is_deleted": False, "version": 1}
+            return self._contact(self.contacts.setdefault(contact["id"], contact), HTTPStatus.CREATED)
         if not slug:
             term = request.query.get("q", [""])[0]
             there = [
@@ -363,18 +372,28 @@ class FakeApi:
                 for contact in self.contacts.values()
                 if contact["owner"] == owner and not contact["is_deleted"] and term in contact["last_name"].lower()
             ]
-            return success({"data": there, "meta": {"total": len(there)}})
-        contact = next(c for c in self.contacts.values() if c["slug"] == slug)
+            first = int(request.query.get("cursor", ["0"])[0])
+            after = first + int(request.query.get("limit", ["25"])[0])
+            following = str(after) if after < len(there) else None
+            return success({"data": there[first:after], "meta": {"total": len(there), "next": following}})
+        contact = next(c for c in self.contacts.values() if slug in {c["slug"], c["id"]})
+        if request.headers.get("If-Match", self._etag(contact)) != self._etag(contact):
+            raise Refusal(412, "version_conflict")
         if request.method == "DELETE":
             contact["is_deleted"] = True
             return Response(HTTPStatus.NO_CONTENT, {}, b"")
         if action == "restore":
             contact["is_deleted"] = False
         elif request.method == "PATCH":
-            assert request.headers["If-Match"] == '"1"'
-            contact.update(request.json)
-        response = success(contact)
-        return Response(response.status, {**response.headers, "ETag": '"1"'}, response.body)
+            contact.update(request.json, version=contact["version"] + 1)
+        return self._contact(contact)
+
+    def _contact(self, contact: dict[str, Any], status: int = HTTPStatus.OK) -> Response:
+        response = success(contact, status)
+        return Response(status, {**response.headers, "ETag": self._etag(contact)}, response.body)
+
+    def _etag(self, contact: dict[str, Any]) -> str:
+        return f'"{contact["version"]}-0"'
 
 
 def p256_verifies(jwk: Mapping[str, str], message: bytes, value: bytes) -> bool:

@@ -400,6 +400,15 @@ def test_write_keeps_its_idempotency_key_over_attempts(phone: Client, api: FakeA
     assert api.requests[-1].headers["Idempotency-Key"] != sent[0].headers["Idempotency-Key"]
 
 
+def test_write_keeps_its_idempotency_key_over_another_session_token(phone: Client, api: FakeApi) -> None:
+    phone.sign_up(*PERSON)
+    api.script["contacts/"] = [LOSE_ANSWER, problem(401, "token_invalid")]
+    answer = phone.request("POST", "contacts/", {"id": str(uuid.uuid4()), "last_name": "Lovelace"})
+    assert (answer.status, answer.is_replayed) == (201, True)
+    assert len({request.headers["Idempotency-Key"] for request in api.sent("contacts/")}) == 1
+    assert len(api.sent("auth/get-token/")) == 2  # the second one is the cure
+
+
 def test_caller_may_bring_an_idempotency_key(phone: Client, api: FakeApi) -> None:
     phone.request("POST", "contacts/", {}, headers={"Idempotency-Key": "mine"})
     assert api.requests[-1].headers["Idempotency-Key"] == "mine"

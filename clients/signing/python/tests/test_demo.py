@@ -68,6 +68,7 @@ def test_demo_fails_where_a_repetition_is_doubled(demo: Demo, api: FakeApi) -> N
             return contact
 
     api.contacts = Forgetful()
+    api.keeps_answers = False
     with pytest.raises(Unexpected, match="2 contacts"):
         demo.run()
 

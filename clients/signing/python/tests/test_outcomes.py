@@ -29,7 +29,7 @@ def test_some_statuses_mean_the_same_with_any_code(status: int) -> None:
         (403, "app_build_blocked"),
         (403, "token_revoked"),  # a known code with another status is not what the table means
         (404, "not_found"),
-        (426, "app_upgrade_required"),
+        (409, "version_conflict"),
         (500, "internal_error"),
     ],
 )
@@ -99,6 +99,12 @@ def test_successes(response: Response, expected: object) -> None:
 
 def test_header_names_are_in_lower_case() -> None:
     assert Answer.read(Response(204, {"ETag": '"1"'}, b"")).headers == {"etag": '"1"'}
+
+
+@pytest.mark.parametrize(("value", "is_replayed"), [("true", True), ("false", False), (None, False)])
+def test_a_kept_answer_says_so(value: str | None, is_replayed: bool) -> None:
+    headers = {} if value is None else {"Idempotency-Replayed": value}
+    assert Answer.read(Response(204, headers, b"")).is_replayed is is_replayed
 
 
 @pytest.mark.parametrize(
