@@ -157,11 +157,11 @@ class Process:
 class Gunicorn(Process):
     """A gunicorn master with its workers, started exactly as a deployment starts it."""
 
-    def __init__(self, environment: Mapping[str, str], log: Path, application: str = "core.wsgi:application") -> None:
+    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
         self.port = free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
         own = {"PORT": str(self.port), "BIND_ADDRESS": "127.0.0.1"}
-        command = ("-m", "gunicorn", "-c", "core/gunicorn.conf.py", application)
+        command = ("-m", "gunicorn", "-c", "core/gunicorn.conf.py", "core.wsgi:application")
         self._victims: set[int] = set()
         super().__init__({**environment, **own}, log, *command)
 

@@ -1,0 +1,207 @@
+"""The same calls as a careful team writes them with Django REST Framework alone: generic views, ModelSerializer,
+`select_related`, cursor pagination, SimpleJWT, and three of DRF's own throttles in Redis.
+
+The answers hold the same members as the product's, and a creation writes the same rows.
+"""
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, JsonResponse
+from django.urls import path
+from rest_framework import generics, pagination, serializers, throttling
+from rest_framework.exceptions import NotFound
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from api.models import AuditEntry, Contact, ContactTerm, Membership, Organization, User
+from api.platform import search
+from api.platform.ids import slug_for
+
+
+class ContactSerializer(serializers.ModelSerializer):
+    organization = serializers.SlugRelatedField(slug_field="slug", queryset=Organization.objects.all())
+    creator = serializers.SlugRelatedField(slug_field="username", read_only=True)
+    email = serializers.SerializerMethodField()
+    phone = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Contact
+        fields = (
+            "id",
+            "slug",
+            "organization",
+            "display_name",
+            "first_name",
+            "last_name",
+            "company",
+            "title",
+            "email",
+            "emails",
+            "phone",
+            "phone_numbers",
+            "addresses",
+            "birth_date",
+            "location",
+            "website",
+            "notes",
+            "custom_fields",
+            "avatar",
+            "creator",
+            "version",
+            "created_at",
+            "updated_at",
+            "deleted_at",
+        )
+        read_only_fields = ("id", "slug", "avatar", "version", "created_at", "updated_at", "deleted_at")
+
+    def get_email(self, contact: Contact) -> str | None:
+        return next((entry["value"] for entry in contact.emails if entry["is_primary"]), None)
+
+    def get_phone(self, contact: Contact) -> str | None:
+        return next((entry["value"] for entry in contact.phone_numbers if entry["is_primary"]), None)
+
+    def create(self, validated_data: dict[str, Any]) -> Contact:
+        user = self.context["request"].user
+        with transaction.atomic():
+            organization = Organization.objects.select_for_update().get(pk=validated_data.pop("organization").pk)
+            organization.change_seq += 1
+            organization.save(update_fields=["change_seq"])
+            contact = Contact.objects.create(
+                organization=organization,
+                creator=user,
+                slug=slug_for(validated_data["display_name"]),
+                display_name_key=search.sort_key(validated_data["display_name"]),
+                first_name_key=search.sort_key(validated_data.get("first_name", "")),
+                last_name_key=search.sort_key(validated_data.get("last_name", "")),
+                email_key=search.sort_key(validated_data["emails"][0]["value"]),
+                change_seq=organization.change_seq,
+                **validated_data,
+            )
+            words = {*search.words(contact.display_name), *search.words(contact.emails[0]["value"])}
+            ContactTerm.objects.bulk_create(
+                [ContactTerm(organization=organization, contact=contact, term=word, weight=1) for word in words]
+            )
+            AuditEntry.objects.create(
+                at=contact.created_at,
+                action="contact.created",
+                outcome="success",
+                channel="api",
+                actor_kind="user",
+                actor_id=str(user.id),
+                organization_id=organization.id,
+                target_kind="contact",
+                target_id=str(contact.id),
+            )
+        return contact
+
+
+class ProfileSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = User
+        fields = (
+            "id",
+            "email",
+            "username",
+            "first_name",
+            "last_name",
+            "phone_number",
+            "birth_date",
+            "location",
+            "about",
+            "avatar",
+            "preferred_language",
+            "preferred_theme",
+            "time_zone",
+            "notification_preferences",
+            "has_finished_onboarding",
+            "is_email_confirmed",
+            "is_guest",
+            "is_staff",
+            "date_joined",
+            "updated_at",
+        )
+
+
+class _PerUser(throttling.SimpleRateThrottle):
+    def get_cache_key(self, request: Request, view: Any) -> str:
+        return self.cache_format % {"scope": self.scope, "ident": request.user.pk}
+
+
+class BurstThrottle(_PerUser):
+    scope = "burst"
+
+
+class SustainedThrottle(_PerUser):
+    scope = "sustained"
+
+
+class ContentThrottle(_PerUser):
+    scope = "content"
+
+
+THROTTLES = (BurstThrottle, SustainedThrottle, ContentThrottle)
+
+
+class IsMember(BasePermission):
+    def has_object_permission(self, request: Request, view: Any, obj: Contact) -> bool:
+        return Membership.objects.filter(user=request.user, organization=obj.organization).exists()
+
+
+class ContactPagination(pagination.CursorPagination):
+    page_size = 25
+    ordering = ("display_name_key", "id")
+
+
+class ContactList(generics.ListCreateAPIView):
+    serializer_class = ContactSerializer
+    pagination_class = ContactPagination
+    throttle_classes = THROTTLES
+
+    def get_queryset(self) -> QuerySet[Contact]:
+        return Contact.objects.filter(
+            organization=self._organization(self.request.query_params.get("org", "")), deleted_at=None
+        ).select_related("organization", "creator")
+
+    def perform_create(self, serializer: serializers.BaseSerializer) -> None:
+        self._organization(serializer.validated_data["organization"].slug)
+        serializer.save()
+
+    def _organization(self, slug: str) -> Organization:
+        membership = (
+            Membership.objects.select_related("organization")
+            .filter(user=self.request.user, organization__slug=slug)
+            .first()
+        )
+        if membership is None:
+            raise NotFound
+        return membership.organization
+
+
+class ContactDetail(generics.RetrieveAPIView):
+    serializer_class = ContactSerializer
+    queryset = Contact.objects.filter(deleted_at=None).select_related("organization", "creator")
+    permission_classes = (*generics.RetrieveAPIView.permission_classes, IsMember)
+    throttle_classes = THROTTLES
+    lookup_field = "slug"
+
+
+class Me(generics.RetrieveAPIView):
+    serializer_class = ProfileSerializer
+    throttle_classes = THROTTLES
+
+    def get_object(self) -> User:
+        return self.request.user
+
+
+def live(request: HttpRequest) -> JsonResponse:
+    return JsonResponse({"status": "ok"})
+
+
+urlpatterns = [
+    path("health/live/", live),
+    path("contacts/", ContactList.as_view()),
+    path("contacts/<str:slug>/", ContactDetail.as_view()),
+    path("users/me/", Me.as_view()),
+]

@@ -1,0 +1,96 @@
+"""Fills a database of a benchmark, in a process of its own that has the environment of the server to be measured:
+
+    python benchmarks/seeding.py <user id> <contacts>
+
+makes a group of that person with so many contacts, and prints its slug and that of a contact in its middle.
+"""
+
+import harness
+
+# isort: split
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from django.db import connection
+
+from api.models import Contact, Organization, User
+from api.platform import search
+from tests import factories
+
+_MADE = 10_000  # by Django; more are copied from these by the database
+
+
+class Seeded(NamedTuple):
+    """Slugs."""
+
+    organization: str
+    contact: str
+
+
+def seeded(environment: Mapping[str, str], user_id: str, contacts: int) -> Seeded:
+    """Seeds the database of `environment`."""
+    command = [sys.executable, __file__, user_id, str(contacts)]
+    done = subprocess.run(
+        command, cwd=harness.ROOT, env=dict(environment), capture_output=True, text=True, timeout=1800, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(done.stderr[-2000:])
+    return Seeded(*done.stdout.split())
+
+
+def seed(user_id: str, contacts: int) -> Seeded:
+    organization = factories.group(User.objects.get(id=user_id), name="Benchmark")
+    rows = [_contact(organization, user_id, number) for number in range(1, min(contacts, _MADE) + 1)]
+    Contact.objects.bulk_create(rows, batch_size=500)
+    for first in range(_MADE, contacts, _MADE):
+        _copy(organization, first)
+    Organization.objects.filter(id=organization.id).update(change_seq=contacts)
+    with connection.cursor() as cursor:
+        cursor.execute(f"ANALYZE TABLE {Contact._meta.db_table}" if connection.vendor == "mysql" else "ANALYZE")
+    return Seeded(organization.slug, rows[len(rows) // 2].slug)
+
+
+def _contact(organization: Organization, user_id: str, number: int) -> Contact:
+    first_name, last_name, email = f"First{number % 97}", f"Last{number}", f"person{number}@example.com"
+    name = f"{first_name} {last_name}"
+    return Contact(
+        organization=organization,
+        creator_id=user_id,
+        slug=f"{search.sort_key(name).replace(' ', '-')}-{number:06}",
+        display_name=name,
+        first_name=first_name,
+        last_name=last_name,
+        emails=[{"label": "work", "value": email, "is_primary": True}],
+        phone_numbers=[{"label": "", "value": f"+4930{number:07}", "is_primary": True}],
+        company=f"Company {number % 300}",
+        display_name_key=search.sort_key(name),
+        first_name_key=search.sort_key(first_name),
+        last_name_key=search.sort_key(last_name),
+        email_key=search.sort_key(email),
+        change_seq=number,
+    )
+
+
+def _copy(organization: Organization, first: int) -> None:
+    """Copies the first contacts of the organization under the numbers behind `first` (MariaDB)."""
+    columns = {field.column: field.column for field in Contact._meta.concrete_fields}
+    columns["id"] = "CONCAT('01900000-0000-7000-8000-', LPAD(HEX(change_seq + %s), 12, '0'))"
+    columns["change_seq"] = "change_seq + %s"
+    for name in ("slug", "display_name_key", "first_name_key", "last_name_key", "email_key"):
+        columns[name] = f"CONCAT({name}, '-', %s)"
+    for name in ("created_at", "updated_at"):
+        columns[name] = f"{name} + INTERVAL %s SECOND"
+    table = Contact._meta.db_table
+    statement = (
+        f"INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(columns.values())} FROM {table}"
+        " WHERE organization_id = %s AND change_seq <= %s"
+    )
+    copied = [first] * sum("%s" in expression for expression in columns.values())
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [*copied, str(organization.id), _MADE])
+
+
+if __name__ == "__main__":
+    print(*seed(sys.argv[1], int(sys.argv[2])))
