@@ -13,7 +13,7 @@ from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.http.request import split_domain_port, validate_host
 from django.middleware.csrf import CsrfViewMiddleware
 from django.middleware.gzip import GZipMiddleware
@@ -167,10 +167,11 @@ def _csp_header(policy: dict[str, list[str]]) -> str:
 class CompressionMiddleware(GZipMiddleware):
     """Compresses JSON of some size. Never an answer that must not be stored: its secrets could be guessed by its length."""
 
-    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         is_json = response.get("Content-Type", "").partition(";")[0].endswith("json")
-        is_worth_it = not response.streaming and len(response.content) >= _COMPRESSED_FROM_BYTES
-        if not is_json or not is_worth_it or "no-store" in response.get("Cache-Control", ""):
+        if not is_json or not isinstance(response, HttpResponse) or "no-store" in response.get("Cache-Control", ""):
+            return response
+        if len(response.content) < _COMPRESSED_FROM_BYTES:
             return response
         return super().process_response(request, response)
 

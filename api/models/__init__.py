@@ -1,11 +1,12 @@
 """The schema: one module per domain word, all re-exported here."""
 
 from api.models.audit import ActorKind, AuditEntry, Channel, Outcome
-from api.models.auth import EndReason, Session, SignInFailures
+from api.models.auth import EndReason, MailedProof, ProofPurpose, Session, SignInFailures
 from api.models.contacts import Contact, ContactTerm
 from api.models.devices import Algorithm, Device, Trust
 from api.models.idempotency import IdempotencyKey
 from api.models.jobs import OutboxMessage
+from api.models.notifications import MailTemplate
 from api.models.onboarding import AppKey, AppKeyStatus, AppVersion, Platform
 from api.models.orgs import Membership, Organization, OrganizationKind, Role
 from api.models.stores import Counter, RateLimit, ReplayNonce
@@ -27,12 +28,15 @@ __all__ = [
     "Device",
     "EndReason",
     "IdempotencyKey",
+    "MailTemplate",
+    "MailedProof",
     "Membership",
     "Organization",
     "OrganizationKind",
     "OutboxMessage",
     "Outcome",
     "Platform",
+    "ProofPurpose",
     "RateLimit",
     "ReplayNonce",
     "Role",

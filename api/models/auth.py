@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.db import models
 
-from api.models.base import DigestField, TimeStamped, uuid7
+from api.models.base import DigestField, IdentityField, TimeStamped, uuid7
 from api.models.devices import Device
 
 
@@ -16,6 +16,10 @@ class EndReason(models.TextChoices):
     PERSON_DEACTIVATED = "person_deactivated"
     ENDED_BY_STAFF = "ended_by_staff"
     TOO_MANY = "too_many"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 -- not a secret
+    EMAIL_CHANGED = "email_changed"
+    ADDRESS_PROVED = "address_proved"  # by somebody else than who had signed up with it
+    DISOWNED = "disowned"  # "this was not me"
 
 
 class Session(TimeStamped):
@@ -46,6 +50,7 @@ class Session(TimeStamped):
     refresh_counter = models.PositiveBigIntegerField(default=0)
     attempt_digest = DigestField(null=True, blank=True)
     refreshed_at = models.DateTimeField()
+    password_changed_at = models.DateTimeField(null=True, blank=True)  # by this session, which went on
     first_used_at = models.DateTimeField(null=True, blank=True)
 
     # The call that opened this session and what it was about (keyed digest), for the repeat of a lost answer.
@@ -82,6 +87,47 @@ class Session(TimeStamped):
             models.Index(fields=["user", "ended_at", "created_at"], name="session_of_user"),
             models.Index(fields=["ended_at"], name="session_ended"),
             models.Index(fields=["superseded_at", "ended_at"], name="session_superseded"),
+        )
+
+
+class ProofPurpose(models.TextChoices):
+    MAGIC_CODE = "magic_code"
+    PASSWORD_RESET = "password_reset"
+    EMAIL_CONFIRM = "email_confirm"
+    EMAIL_CHANGE = "email_change"
+    NEW_DEVICE = "new_device"  # "was this you?": ends a session
+    DELETION = "deletion"
+
+
+class MailedProof(models.Model):
+    """A secret that was mailed: who brings it back has read the mail. The secret itself is stored nowhere: it is
+    derived from the row's id and salt with a key of the server.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    purpose = models.CharField(max_length=20, choices=ProofPurpose)
+    salt = models.BinaryField(max_length=16)
+    # At most one proof of a purpose is good at a time, for whomever this names; null once it is not good any more.
+    live_key = IdentityField(unique=True, null=True)
+    email = models.EmailField(max_length=254)  # where it is mailed to
+    email_identity = IdentityField()
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE, related_name="mailed_proofs"
+    )
+    user_auth_version = models.PositiveIntegerField(default=0)
+    # The only device that may bring it back, if it is bound to one.
+    device = models.ForeignKey(Device, null=True, blank=True, on_delete=models.CASCADE, related_name="mailed_proofs")
+    session = models.ForeignKey(Session, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    attempts = models.PositiveSmallIntegerField(default=0)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "mailed_proof"
+        indexes = (
+            models.Index(fields=["email_identity", "purpose", "created_at"], name="mailed_proof_of_address"),
+            models.Index(fields=["expires_at"], name="mailed_proof_expiry"),
         )
 
 

@@ -52,6 +52,8 @@ class User(AbstractBaseUser, PermissionsMixin, TimeStamped):
     is_guest = models.BooleanField(default=False)
     is_staff = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
+    # A guest who was taken up by an account; erased a day later.
+    merged_into = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     stripe_customer_id = models.CharField(max_length=64, blank=True)
     version = models.PositiveIntegerField(default=1)  # of the profile; moved by every change of it
     # Moved by whatever must end all sessions; a session remembers the value that it was opened with.

@@ -23,7 +23,7 @@ from api.platform.tokens import Claims
 log = structlog.get_logger(__name__)
 
 # Limits that guard secrets: without a count nobody may guess.
-CLOSED_SCOPES = frozenset({"auth_token", "auth_account", "auth_address", "refresh"})
+CLOSED_SCOPES = frozenset({"auth_token", "auth_account", "auth_address", "magic", "refresh"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ _DONE = {
     304: "Not changed since the ETag in If-None-Match.",
     200: "Done.",
     201: "Made.",
+    202: "Taken up: what comes of it comes by mail or later, and is not told here.",
     204: "Done; there is nothing to say.",
 }
 

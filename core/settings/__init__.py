@@ -8,3 +8,4 @@ from core.settings.base import *
 from core.settings.rest import *
 from core.settings.security import *
 from core.settings.stores import *
+from core.settings.vendors import *

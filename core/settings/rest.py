@@ -18,6 +18,8 @@ REST_FRAMEWORK = {
 # Bodies: bytes of JSON and depth of nesting.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 JSON_MAX_DEPTH = 32
+# Bytes of an uploaded file.
+UPLOAD_MAX_BYTES = env.integer("UPLOAD_MAX_BYTES", 10 * 1024 * 1024, minimum=1)
 
 # How long the answer to a write is kept for its repeats.
 IDEMPOTENCY_SECONDS = 86_400
@@ -33,6 +35,7 @@ RATES = {
     "sustained": env.rate("RATE_SUSTAINED", "1000/hour"),
     "auth_token": env.rate("RATE_AUTH_TOKEN", "5/min"),
     "auth_address": env.rate("RATE_AUTH_ADDRESS", "600/min"),
+    "magic": env.rate("RATE_MAGIC", "5/min"),
     "refresh": env.rate("RATE_REFRESH", "30/min"),
     "data_modification": env.rate("RATE_DATA_MODIFICATION", "30/min"),
     "content_listing": env.rate("RATE_CONTENT_LISTING", "30/min"),

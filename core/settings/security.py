@@ -45,6 +45,9 @@ SESSION_OVERLAP_SECONDS = 24 * 3600
 REGISTRATION_REPEAT_SECONDS = 15 * 60
 UNACTIVATED_DEVICE_SECONDS = 24 * 3600
 
+# How long the signed address of a file is good; it stays the same for half of that.
+FILE_URL_SECONDS = env.integer("FILE_URL_SECONDS", 900, minimum=60)
+
 # Which calls must carry a signature beyond the token endpoints: tokens, sensitive, unsafe, all.
 DEVICE_SIGNATURE_POLICY = env.choice("DEVICE_SIGNATURE_POLICY", "tokens", {"tokens", "sensitive", "unsafe", "all"})
 # A signature counts from 300 s in the past to 60 s in the future; its nonce is kept a little longer than that.
@@ -66,6 +69,11 @@ LOCKOUT_FAILURES = 10
 LOCKOUT_WINDOW_SECONDS = 15 * 60
 LOCKOUT_SECONDS = 15 * 60
 LOCKOUT_MAX_SECONDS = 24 * 3600
+
+# Mails with codes to one address, whoever asks for them.
+MAGIC_CODES_PER_DAY = 10
+# How old the proof of a session may be where it stands in for a password (seconds).
+FRESH_PROOF_SECONDS = 600
 
 # Argon2id, OWASP's second profile: 19 MiB, two passes, one lane.
 ARGON2_MEMORY_KIB = env.integer("ARGON2_MEMORY_KIB", 19_456, minimum=8)

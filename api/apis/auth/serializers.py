@@ -1,7 +1,7 @@
 """Tokens and sign-in on the wire."""
 
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from rest_framework import serializers
@@ -79,18 +79,89 @@ class KeySetSerializer(serializers.Serializer[dict[str, object]]):
     keys = SigningKeySerializer(many=True)
 
 
-class SignInSerializer(fields.StrictSerializer):
-    example = {"email": "ada@example.com", "password": "an example, never a password"}
+_MERGE_HELP = "Where a guest with data is signed in: true keeps the data in the account, false erases it."
+_WITHOUT_PASSWORD = "Absent for people without a password, who have signed in within ten minutes."  # noqa: S105 -- a help text
+
+
+class AddressSerializer(fields.StrictSerializer):
+    """An address, whoever has it."""
+
+    example = {"email": "ada@example.com"}
 
     email = fields.EmailField()
+
+
+class CredentialsSerializer(AddressSerializer):
+    """What somebody proves themselves by."""
+
+    example = {"email": "ada@example.com", "password": "an example, never a password"}
+
     password = fields.SecretField(max_length=settings.PASSWORD_MAX_LENGTH)
 
 
-class RegisterSerializer(SignInSerializer):
+class SignInSerializer(CredentialsSerializer):
+    merge_guest = fields.BooleanField(required=False, help_text=_MERGE_HELP)
+
+
+class MagicRequestedSerializer(serializers.Serializer[dict[str, str]]):
+    """Nothing: what is mailed is not told."""
+
+    example: ClassVar[dict[str, object]] = {}
+
+    debug_token = serializers.CharField(required=False, help_text="The code; on servers for development only.")
+
+
+class MagicVerifySerializer(fields.StrictSerializer):
+    """A mailed code."""
+
+    example = {"token": "01234567"}
+
+    token = fields.SecretField(max_length=64, help_text="The eight digits, or what the mail's link carries.")
+    merge_guest = fields.BooleanField(required=False, help_text=_MERGE_HELP)
+
+
+class MailedTokenSerializer(fields.StrictSerializer):
+    """A mailed link."""
+
+    example = {"token": "AZqKl2t7cBGPz0uYqF1cVw2n8mJx5Qd3RkHs6TgLoEw"}
+
+    token = fields.SecretField(max_length=64, help_text="What the mail's link carries.")
+
+
+class PasswordResetSerializer(MailedTokenSerializer):
+    """A mailed link, and what it is to set."""
+
+    example = {**MailedTokenSerializer.example, "new_password": "an example, never a password"}
+
+    new_password = fields.SecretField(max_length=settings.PASSWORD_MAX_LENGTH)
+
+
+class ChangePasswordSerializer(fields.StrictSerializer):
+    """The password that is, and the one that is to be."""
+
+    example = {"old_password": "an example, never a password", "new_password": "another example, no password"}
+
+    old_password = fields.SecretField(
+        max_length=settings.PASSWORD_MAX_LENGTH, required=False, help_text=_WITHOUT_PASSWORD
+    )
+    new_password = fields.SecretField(max_length=settings.PASSWORD_MAX_LENGTH)
+
+
+class AddressChangeSerializer(AddressSerializer):
+    """The address that is to be, and proof of who wants it."""
+
+    example = {"email": "ada@example.org", "current_password": "an example, never a password"}
+
+    current_password = fields.SecretField(
+        max_length=settings.PASSWORD_MAX_LENGTH, required=False, help_text=_WITHOUT_PASSWORD
+    )
+
+
+class RegisterSerializer(CredentialsSerializer):
     """A new account, with whatever of the profile is known."""
 
     example = {
-        **SignInSerializer.example,
+        **CredentialsSerializer.example,
         "first_name": "Ada",
         "last_name": "Lovelace",
         "preferred_language": "en-GB",

@@ -1,4 +1,6 @@
-"""Background work of sessions."""
+"""Background work of accounts and sessions."""
+
+import uuid
 
 from api.apis.auth import services
 from api.platform import outbox, revocation
@@ -10,9 +12,29 @@ def publish_revocations(session_ids: list[str]) -> None:
     revocation.publish(session_ids)
 
 
+@outbox.task("auth.mail_proof")
+def mail_proof(proof_id: str) -> None:
+    """Mails a code or a link, unless it is void by now."""
+    services.mail_proof(uuid.UUID(proof_id))
+
+
+@outbox.task("auth.mail_change_notice")
+def mail_change_notice(user_id: str, to: str, email: str) -> None:
+    """Tells an account's present address that another one is to replace it."""
+    services.mail_change_notice(user_id=uuid.UUID(user_id), to=to, email=email)
+
+
 @outbox.task("auth.sweep")
 def sweep() -> None:
-    """Ends sessions that were superseded long ago, forgets those that ended long ago, and old counts of failures."""
-    for step in (services.end_superseded, services.forget_ended_sessions, services.forget_old_failures):
+    """Ends sessions that were superseded long ago, and forgets what is good for nothing any more: sessions that ended
+    long ago, counts of failures, mailed proofs, guests who were taken up by an account.
+    """
+    for step in (
+        services.end_superseded,
+        services.forget_ended_sessions,
+        services.forget_old_failures,
+        services.forget_old_proofs,
+        services.forget_merged_guests,
+    ):
         while step():
             pass

@@ -1,14 +1,22 @@
-"""Sessions over HTTP."""
+"""Accounts and sessions over HTTP."""
 
 import time
 from http import HTTPStatus
+from typing import ClassVar
 
 from rest_framework.response import Response
 
 from api import throttling
 from api.apis.auth import selectors, services
 from api.apis.auth.serializers import (
+    AddressChangeSerializer,
+    AddressSerializer,
+    ChangePasswordSerializer,
     KeySetSerializer,
+    MagicRequestedSerializer,
+    MagicVerifySerializer,
+    MailedTokenSerializer,
+    PasswordResetSerializer,
     RefreshSerializer,
     RegisterSerializer,
     SignInSerializer,
@@ -22,7 +30,8 @@ from api.apis.auth.serializers import (
     represent_person,
 )
 from api.apis.users import services as users
-from api.permissions import IsDevice, IsPublic
+from api.exceptions import ApiError
+from api.permissions import IsDevice, IsPerson, IsPublic
 from api.platform import gate, tokens
 from api.platform.limits import Limit
 from api.platform.revocation import SessionState
@@ -112,8 +121,50 @@ class CheckView(ApiView):
         )
 
 
+_FAILED_GUESSES = (services.InvalidCredentials, services.InvalidOrExpired)
+
+
+class _AccountView(ApiView):
+    """A call by which accounts could be guessed at: counted per device, and per account where one is named; what was
+    guessed wrong, per address as well.
+    """
+
+    permission_classes = (IsDevice,)
+    keeps_answers = False
+    is_confidential = True
+    is_sensitive = True
+    # Whose rate is the device's and the account's.
+    scope: ClassVar[str] = "auth_token"
+
+    def limits(self, request: ApiRequest) -> list[Limit]:
+        counted = [*super().limits(request), throttling.limit(self.scope, f"d:{request.caller.device_id}")]
+        try:
+            account = self._account(request)
+        except Exception:
+            # What cannot be read names no account; it is counted before it is refused.
+            throttling.require_allowed(gate.admit(counted, request.claims).decision)
+            raise
+        return [*counted, throttling.limit("auth_account", f"{self.scope}:{account}", rate_of=self.scope)]
+
+    def _account(self, request: ApiRequest) -> str:
+        """Whom the call names: an address, or nobody but the person who calls."""
+        body = request.data
+        email = body.get("email") if isinstance(body, dict) else None
+        if email is None and request.caller.user_id is not None:
+            return str(request.caller.user_id)
+        return services.account_key(request.caller, str(email or ""))
+
+    def handle_exception(self, error: Exception) -> Response:
+        if isinstance(error, _FAILED_GUESSES):
+            try:
+                throttling.spend_failed_proof(self.request)
+            except ApiError as refusal:
+                error = refusal
+        return super().handle_exception(error)
+
+
 class RegisterView(ApiView):
-    """`POST auth/register/`: a new account, signed in on this device at once."""
+    """`POST auth/register/`: a new account, signed in on this device at once; a guest becomes its person."""
 
     permission_classes = (IsDevice,)
     keeps_answers = False
@@ -141,37 +192,84 @@ class RegisterView(ApiView):
         return Response(represent_grant(grant), HTTPStatus.CREATED)
 
 
-class SignInView(ApiView):
-    """`POST token/pair/`: signs a person in on this device."""
+class GuestView(ApiView):
+    """`POST auth/guest/`: somebody without an address, who may become a person later. Repeats answer the same guest."""
 
     permission_classes = (IsDevice,)
+    takes_body = False
     keeps_answers = False
-    serves_old_apps = True
     session_states = _REPEATABLE
     is_confidential = True
-    is_sensitive = True
 
-    def limits(self, request: ApiRequest) -> list[Limit]:
-        counted = [*super().limits(request), throttling.limit("auth_token", f"d:{request.caller.device_id}")]
-        try:
-            body = request.data
-        except Exception:
-            # What cannot be read names no account; it is counted before it is refused.
-            throttling.require_allowed(gate.admit(counted, request.claims).decision)
-            raise
-        email = body.get("email", "") if isinstance(body, dict) else ""
-        account = services.account_key(request.caller, str(email))
-        return [*counted, throttling.limit("auth_account", account, rate_of="auth_token")]
+    @answers(
+        TokenPairSerializer,
+        statuses=(HTTPStatus.CREATED,),
+        summary="Go on as a guest",
+        errors=(services.AlreadySignedIn,),
+    )
+    def post(self, request: ApiRequest) -> Response:
+        return Response(represent_grant(services.open_guest(request.caller)), HTTPStatus.CREATED)
 
-    @answers(TokenPairSerializer, takes=SignInSerializer, summary="Sign in", errors=(services.InvalidCredentials,))
+
+class SignInView(_AccountView):
+    """`POST token/pair/`: signs a person in on this device."""
+
+    serves_old_apps = True
+    session_states = _REPEATABLE
+
+    @answers(
+        TokenPairSerializer,
+        takes=SignInSerializer,
+        summary="Sign in",
+        errors=(services.InvalidCredentials, services.GuestHasData),
+    )
     def post(self, request: ApiRequest) -> Response:
         body = SignInSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        try:
-            grant = services.sign_in(request.caller, **body.validated_data)
-        except services.InvalidCredentials:
-            throttling.spend_failed_proof(request)
-            raise
+        return Response(represent_grant(services.sign_in(request.caller, **body.validated_data)))
+
+
+class MagicRequestView(_AccountView):
+    """`POST auth/magic/request/`: mails a code to an address, whoever has it."""
+
+    serves_old_apps = True
+    is_sensitive = False
+    scope = "magic"
+
+    @answers(
+        MagicRequestedSerializer,
+        takes=AddressSerializer,
+        statuses=(HTTPStatus.ACCEPTED,),
+        summary="Ask for a sign-in code",
+    )
+    def post(self, request: ApiRequest) -> Response:
+        body = AddressSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        code = services.request_magic_code(request.caller, email=body.validated_data["email"])
+        return Response({"debug_token": code} if code else {}, HTTPStatus.ACCEPTED)
+
+
+class MagicVerifyView(_AccountView):
+    """`POST auth/magic/verify/`: signs in whoever has the code, on the device that asked for it."""
+
+    serves_old_apps = True
+    session_states = _REPEATABLE
+    scope = "magic"
+
+    @answers(
+        TokenPairSerializer,
+        takes=MagicVerifySerializer,
+        summary="Sign in by a code",
+        errors=(services.InvalidOrExpired, services.GuestHasData),
+    )
+    def post(self, request: ApiRequest) -> Response:
+        body = MagicVerifySerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        grant = services.sign_in_by_code(
+            request.caller,
+            token=body.validated_data["token"],
+            merge_guest=body.validated_data.get("merge_guest"),
+        )
         return Response(represent_grant(grant))
 
 
@@ -187,6 +285,157 @@ class SignOutView(ApiView):
     @answers(None, statuses=(HTTPStatus.NO_CONTENT,), summary="Sign out")
     def post(self, request: ApiRequest) -> Response:
         services.sign_out(request.caller)
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+
+class SignOutEverywhereView(ApiView):
+    """`POST auth/logout-all/`: ends every session of the person. Repeating it, also with an ended token, is fine."""
+
+    takes_body = False
+    permission_classes = (IsDevice,)
+    keeps_answers = False
+    serves_old_apps = True
+    is_sensitive = True
+    session_states = frozenset(SessionState)
+
+    @answers(None, statuses=(HTTPStatus.NO_CONTENT,), summary="Sign out everywhere")
+    def post(self, request: ApiRequest) -> Response:
+        services.sign_out_everywhere(request.caller)
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+
+class ChangePasswordView(_AccountView):
+    """`POST auth/change-password/`: ends every other session, and answers this one's tokens anew."""
+
+    permission_classes = (IsPerson,)
+
+    @answers(
+        TokenPairSerializer,
+        takes=ChangePasswordSerializer,
+        summary="Change your password",
+        errors=(services.InvalidCredentials, services.AccountRequired, services.FreshProofRequired),
+    )
+    def post(self, request: ApiRequest) -> Response:
+        body = ChangePasswordSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        grant = services.change_password(
+            request.caller,
+            old_password=body.validated_data.get("old_password"),
+            new_password=body.validated_data["new_password"],
+        )
+        return Response(represent_grant(grant))
+
+
+class PasswordResetRequestView(_AccountView):
+    """`POST auth/password-reset/request/`: mails a link, if somebody has the address."""
+
+    is_sensitive = False
+
+    @answers(None, takes=AddressSerializer, statuses=(HTTPStatus.ACCEPTED,), summary="Ask for a new password")
+    def post(self, request: ApiRequest) -> Response:
+        body = AddressSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        services.request_password_reset(request.caller, email=body.validated_data["email"])
+        return Response(status=HTTPStatus.ACCEPTED)
+
+
+class PasswordResetConfirmView(_AccountView):
+    """`POST auth/password-reset/confirm/`: sets a new password by the link's token; every session ends."""
+
+    @answers(
+        None,
+        takes=PasswordResetSerializer,
+        statuses=(HTTPStatus.NO_CONTENT,),
+        summary="Set a new password",
+        errors=(services.InvalidOrExpired,),
+    )
+    def post(self, request: ApiRequest) -> Response:
+        body = PasswordResetSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        services.reset_password(request.caller, **body.validated_data)
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+
+class ConfirmationRequestView(_AccountView):
+    """`POST auth/email/confirm/request/`: mails a link that confirms the person's address."""
+
+    permission_classes = (IsPerson,)
+    takes_body = False
+    is_sensitive = False
+
+    @answers(
+        None,
+        statuses=(HTTPStatus.ACCEPTED,),
+        summary="Ask for a confirmation of your address",
+        errors=(services.AccountRequired,),
+    )
+    def post(self, request: ApiRequest) -> Response:
+        services.request_confirmation(request.caller)
+        return Response(status=HTTPStatus.ACCEPTED)
+
+
+class ConfirmationView(_AccountView):
+    """`POST auth/email/confirm/`: confirms an address by the link's token."""
+
+    @answers(
+        None,
+        takes=MailedTokenSerializer,
+        statuses=(HTTPStatus.NO_CONTENT,),
+        summary="Confirm an address",
+        errors=(services.InvalidOrExpired,),
+    )
+    def post(self, request: ApiRequest) -> Response:
+        body = MailedTokenSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        services.confirm_address(request.caller, token=body.validated_data["token"])
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+
+class AddressView(_AccountView):
+    """`PATCH auth/email/`: mails a link to the new address, and a notice to the present one."""
+
+    permission_classes = (IsPerson,)
+
+    def _account(self, request: ApiRequest) -> str:
+        return str(request.caller.user_id)
+
+    @answers(
+        None,
+        takes=AddressChangeSerializer,
+        statuses=(HTTPStatus.ACCEPTED,),
+        summary="Change your address",
+        errors=(
+            services.InvalidCredentials,
+            services.AccountRequired,
+            services.FreshProofRequired,
+            services.AddressUnchanged,
+        ),
+    )
+    def patch(self, request: ApiRequest) -> Response:
+        body = AddressChangeSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        services.request_address_change(
+            request.caller,
+            email=body.validated_data["email"],
+            password=body.validated_data.get("current_password"),
+        )
+        return Response(status=HTTPStatus.ACCEPTED)
+
+
+class AddressVerifyView(_AccountView):
+    """`POST auth/email/verify/`: makes the new address the account's; the other sessions end."""
+
+    @answers(
+        None,
+        takes=MailedTokenSerializer,
+        statuses=(HTTPStatus.NO_CONTENT,),
+        summary="Confirm your new address",
+        errors=(services.InvalidOrExpired, users.EmailTaken),
+    )
+    def post(self, request: ApiRequest) -> Response:
+        body = MailedTokenSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        services.change_address(request.caller, token=body.validated_data["token"])
         return Response(status=HTTPStatus.NO_CONTENT)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import phonenumbers
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from api.apis.contacts.selectors import contact_key, restorable_since
@@ -333,3 +334,36 @@ def forget_tombstones(*, most: int = 500) -> int:
     ids = list(Contact.objects.filter(deleted_at__lt=before).values_list("id", flat=True)[:most])
     deleted = Contact.objects.filter(id__in=ids, deleted_at__lt=before).delete()[1]
     return deleted.get("api.Contact", 0)
+
+
+def has_any(organization_id: uuid.UUID) -> bool:
+    """Whether there is a contact in an organization, deleted ones left out."""
+    return Contact.objects.filter(organization_id=organization_id, deleted_at=None).exists()
+
+
+@transactional
+def move_all(
+    caller: Caller, *, source: uuid.UUID, target: uuid.UUID, creator: tuple[uuid.UUID, uuid.UUID] | None = None
+) -> int:
+    """Moves every contact of one organization to another; returns how many. `creator` names somebody whose contacts
+    become somebody else's. All of them carry the same new count of changes.
+    """
+    counts = {organization_id: changes.lock(organization_id) for organization_id in sorted((source, target))}
+    change_seq = changes.move(target, after=counts[target])
+    changes.move(source, after=counts[source])
+    contacts = Contact.objects.filter(organization_id=source)
+    if creator is not None:
+        contacts.filter(creator_id=creator[0]).update(creator_id=creator[1])
+    ContactTerm.objects.filter(organization_id=source).update(organization_id=target)
+    moved = contacts.update(
+        organization_id=target, change_seq=change_seq, version=F("version") + 1, updated_at=timezone.now()
+    )
+    audit.record(
+        caller,
+        "contacts.moved",
+        target_kind="organization",
+        target_id=target,
+        organization_id=target,
+        changes={"organization": [str(source), str(target)], "number": [None, moved]},
+    )
+    return moved

@@ -85,6 +85,11 @@ def personal_organization_id(caller: Caller) -> uuid.UUID:
     return organization_id
 
 
+def personal_organization_of(user_id: uuid.UUID) -> uuid.UUID:
+    """The organization that everybody has of their own, for services that act on behalf of a person."""
+    return Organization.objects.values_list("id", flat=True).get(personal_of_id=user_id)
+
+
 _COLUMNS = ("id", "slug", "name", "kind", "owner__username", "created_at", "updated_at")
 SORTS = {"name": "name", "created_at": "created_at"}
 

@@ -1,4 +1,6 @@
-"""Making organizations."""
+"""Making organizations, and erasing them."""
+
+import uuid
 
 from api.models import Membership, Organization, OrganizationKind, Role, User
 from api.platform import audit, memberships
@@ -29,3 +31,10 @@ def create_personal_organization(caller: Caller, *, person: User) -> Organizatio
         changes={"kind": [None, organization.kind]},
     )
     return organization
+
+
+@transactional
+def erase_personal_organization(user_id: uuid.UUID) -> None:
+    """Deletes a person's own organization with everything in it; the person goes next. Harmless when repeated."""
+    memberships.changing([user_id])
+    Organization.objects.filter(personal_of_id=user_id).delete()

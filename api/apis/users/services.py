@@ -2,21 +2,24 @@
 
 import re
 import secrets
+import string
 import unicodedata
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from api.apis.orgs.services import create_personal_organization
+from api.apis.users.selectors import large_avatar
 from api.exceptions import ApiError, InvalidInput, NotThere, SignInRequired
 from api.models import User
 from api.models.base import identity_of
-from api.platform import audit
+from api.platform import audit, outbox, pictures, storage
 from api.platform.callers import Caller
 from api.platform.transactions import transactional
 from api.platform.versions import require_version
@@ -49,14 +52,32 @@ class UsernameTaken(ApiError):
     remedy = "Let the person choose another one."
 
 
+_USERNAME_FAULTS = {
+    "invalid": "Letters and digits, with single dots or underscores between them.",
+    "reserved": "This name is reserved.",
+}
+
+
 def require_username(username: str) -> None:
     """1–50 of letters, digits, dots and underscores, a letter or digit at both ends. Raises InvalidInput."""
+    fault = _username_fault(username)
+    if fault is not None:
+        raise InvalidInput.of("username", fault, _USERNAME_FAULTS[fault])
+
+
+def _username_fault(username: str) -> str | None:
     if _USERNAME.fullmatch(username) is None or ".." in username:
-        raise InvalidInput.of(
-            "username", "invalid", "Letters and digits, with single dots or underscores between them."
-        )
-    if identity_of(username) in _RESERVED_USERNAMES:
-        raise InvalidInput.of("username", "reserved", "This name is reserved.")
+        return "invalid"
+    return "reserved" if identity_of(username) in _RESERVED_USERNAMES else None
+
+
+def reason_against_username(caller: Caller, username: str) -> str | None:
+    """Why the caller cannot have a username at this moment: `invalid`, `reserved` or `taken`; None if they can."""
+    fault = _username_fault(username)
+    if fault is not None:
+        return fault
+    owner = User.objects.filter(username_identity=identity_of(username)).values_list("id", flat=True).first()
+    return None if owner in {None, caller.user_id} else "taken"
 
 
 def require_password(password: str, *, person: User, field: str = "password") -> None:
@@ -116,6 +137,58 @@ def insert_person(caller: Caller, *, person: User, username: str | None) -> None
     raise UsernameTaken
 
 
+def create_proved_person(caller: Caller, *, email: str) -> User:
+    """A new person, without a password, whose address was proved by what they brought. Raises EmailTaken."""
+    person = User(email=email, is_email_confirmed=True)
+    person.set_unusable_password()
+    insert_person(caller, person=person, username=None)
+    return person
+
+
+def create_guest(caller: Caller) -> User:
+    """A new guest, with a personal organization like everybody."""
+    guest = User(email=None, is_guest=True)
+    guest.set_unusable_password()
+    insert_person(caller, person=guest, username=f"guest.{secrets.token_hex(5)}")
+    return guest
+
+
+@transactional
+def give_account(
+    caller: Caller, *, person: User, email: str, prepared: User | None = None, username: str | None = None
+) -> None:
+    """Makes a guest, who is locked, a person with an address: one who was prepared like somebody new, or else one who
+    has proved the address. Raises EmailTaken, UsernameTaken.
+    """
+    person.email, person.is_guest = email, False
+    person.version += 1
+    if prepared is None:
+        person.is_email_confirmed = True
+    else:
+        for name in (*PROFILE_FIELDS - {"username"}, "password"):
+            setattr(person, name, getattr(prepared, name))
+    for candidate in iter([username]) if username else username_candidates(email):
+        before, person.username = person.username, candidate
+        try:
+            with transaction.atomic():
+                person.save()
+        except IntegrityError:
+            person.username = before
+            if User.objects.filter(email_identity=identity_of(email)).exclude(id=person.id).exists():
+                raise EmailTaken from None
+            continue
+        audit.record(
+            caller,
+            "user.upgraded",
+            target_kind="user",
+            target_id=person.id,
+            on_behalf_of=person.id,
+            changes={"username": [before, candidate]},
+        )
+        return
+    raise UsernameTaken
+
+
 def username_candidates(email: str) -> Iterator[str]:
     """Usernames to try for an address: its local part, then the same with random digits."""
     local = unicodedata.normalize("NFKD", email.partition("@")[0]).encode("ascii", "ignore").decode()
@@ -135,7 +208,8 @@ PROFILE_FIELDS = frozenset(
 
 @transactional
 def update_profile(caller: Caller, *, changes: dict[str, Any], expected: Collection[int] | None = None) -> None:
-    """Changes the caller's own profile, if its version is one of those `expected` (None: any).
+    """Changes the caller's own profile, if its version is one of those `expected` (None: any). Of the notifications
+    only what is named.
 
     Raises SignInRequired, VersionConflict, UsernameTaken, InvalidInput.
     """
@@ -143,10 +217,13 @@ def update_profile(caller: Caller, *, changes: dict[str, Any], expected: Collect
         raise SignInRequired
     person = User.objects.select_for_update().get(id=caller.user_id)
     require_version(person.version, expected)
+    if "notification_preferences" in changes:
+        chosen = _merged(person.notification_preferences, changes["notification_preferences"])
+        changes = {**changes, "notification_preferences": chosen}
     changed = {name: value for name, value in changes.items() if getattr(person, name) != value}
     if not changed:
         return
-    assert changed.keys() <= PROFILE_FIELDS
+    assert changed.keys() <= PROFILE_FIELDS | {"notification_preferences"}
     if "username" in changed:
         require_username(changed["username"])
     before = {name: getattr(person, name) for name in changed}
@@ -167,9 +244,82 @@ def update_profile(caller: Caller, *, changes: dict[str, Any], expected: Collect
     )
 
 
+def _merged(chosen: Mapping[str, Mapping[str, bool]], more: Mapping[str, Mapping[str, bool]]) -> dict[str, Any]:
+    """What was chosen of the channels and topics, with what is chosen now."""
+    return {channel: {**chosen.get(channel, {}), **more.get(channel, {})} for channel in {*chosen, *more}}
+
+
 def _told(value: Any) -> Any:
     """A value as the audit trail keeps it."""
-    return value if isinstance(value, str | bool | None) else str(value)
+    return value if isinstance(value, str | bool | dict | None) else str(value)
+
+
+AVATAR_LARGE, AVATAR_SMALL = pictures.Square(600, quality=85), pictures.Square(160, quality=65)
+# Long after every request that could make them somebody's, pictures that are nobody's go.
+_AVATAR_DECIDED_SECONDS = 3600
+
+
+def store_avatar(caller: Caller, *, content: bytes) -> str:
+    """Stores a picture's squares under a new name, for `set_avatar`; it is discarded if nothing comes of that.
+
+    Before, and not in, the transaction that sets it: a message that discards the name is committed first, so that
+    whatever dies afterwards leaves nothing for good. Raises SignInRequired, NotThere, TemporarilyUnavailable,
+    PictureNotSupported, PictureTooLarge, PictureUnreadable.
+    """
+    if caller.user_id is None:
+        raise SignInRequired
+    username = User.objects.filter(id=caller.user_id).values_list("username", flat=True).first()
+    if username is None:
+        raise NotThere
+    large, small = pictures.squares(content, (AVATAR_LARGE, AVATAR_SMALL))
+    name = _new_avatar_name(username)
+    _enqueue_discarding(caller.user_id, name, delay_seconds=_AVATAR_DECIDED_SECONDS)
+    storage.save(large_avatar(name), large)
+    storage.save(name, small)
+    return name
+
+
+def _new_avatar_name(username: str) -> str:
+    """A name that nobody can guess, by the folder; it ends in one that says whose it was, and when it was new."""
+    folder = "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(24))
+    few = "".join(secrets.choice(string.ascii_uppercase + string.digits) for _ in range(6))
+    return f"avatars/{folder}/avatar-{username}-{timezone.now():%Y%m%dT%H%M%S}-{few}.webp"
+
+
+def _enqueue_discarding(user_id: uuid.UUID, name: str, *, delay_seconds: int = 0) -> None:
+    outbox.enqueue("users.discard_avatar", {"user_id": str(user_id), "name": name}, delay_seconds=delay_seconds)
+
+
+@transactional
+def set_avatar(caller: Caller, *, name: str, expected: Collection[int] | None = None) -> None:
+    """Makes what `store_avatar` has stored the caller's avatar, or nothing if `name` is empty; what it was goes.
+
+    `expected` as for `update_profile`. Raises SignInRequired, VersionConflict.
+    """
+    if caller.user_id is None:
+        raise SignInRequired
+    person = User.objects.select_for_update().get(id=caller.user_id)
+    require_version(person.version, expected)
+    before, person.avatar = person.avatar, name
+    if before == name:
+        return
+    person.version += 1
+    person.save(update_fields=["avatar", "version", "updated_at"])
+    if before:
+        _enqueue_discarding(person.id, before)
+    audit.record(
+        caller,
+        "user.avatar_changed",
+        target_kind="user",
+        target_id=person.id,
+        changes={"avatar": [before or None, name or None]},
+    )
+
+
+def discard_avatar(*, user_id: uuid.UUID, name: str) -> None:
+    """Deletes pictures, unless they are the person's avatar."""
+    if not User.objects.filter(id=user_id, avatar=name).exists():
+        storage.delete((name, large_avatar(name)))
 
 
 @transactional

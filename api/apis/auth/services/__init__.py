@@ -1,8 +1,28 @@
-"""The verbs of sessions: `sessions` (tokens of a device), `people` (who is signed in on it), `failures` (guesses)."""
+"""The verbs of accounts, by what they are about: `sessions` (tokens of a device), `people` (signing up, in and out),
+`guests`, `codes` (signing in by mail), `passwords`, `addresses`, and what these stand on: `proofs` (mailed secrets),
+`mails` (what is said with them), `failures` (guesses).
+"""
 
+from api.apis.auth.services.addresses import (
+    AddressUnchanged,
+    address_to_change,
+    change_address,
+    confirm_address,
+    request_address_change,
+    request_confirmation,
+)
+from api.apis.auth.services.codes import request_magic_code, sign_in_by_code
 from api.apis.auth.services.failures import account_key, forget_old_failures
+from api.apis.auth.services.guests import AlreadySignedIn, GuestHasData, forget_merged_guests, open_guest
+from api.apis.auth.services.mails import mail_change_notice, mail_proof
+from api.apis.auth.services.passwords import (
+    AccountRequired,
+    FreshProofRequired,
+    change_password,
+    request_password_reset,
+    reset_password,
+)
 from api.apis.auth.services.people import (
-    AlreadySignedIn,
     InvalidCredentials,
     RegistrationClosed,
     StaffProtected,
@@ -11,7 +31,9 @@ from api.apis.auth.services.people import (
     register,
     sign_in,
     sign_out,
+    sign_out_everywhere,
 )
+from api.apis.auth.services.proofs import InvalidOrExpired, forget_old_proofs
 from api.apis.auth.services.sessions import (
     RefreshReuseDetected,
     SessionExpired,
@@ -25,24 +47,45 @@ from api.apis.auth.services.sessions import (
 )
 
 __all__ = [
+    "AccountRequired",
+    "AddressUnchanged",
     "AlreadySignedIn",
+    "FreshProofRequired",
+    "GuestHasData",
     "InvalidCredentials",
+    "InvalidOrExpired",
     "RefreshReuseDetected",
     "RegistrationClosed",
     "SessionExpired",
     "StaffProtected",
     "TokenGrant",
     "account_key",
+    "address_to_change",
+    "change_address",
+    "change_password",
+    "confirm_address",
     "deactivate_person",
     "device_tokens",
     "end_sessions",
     "end_superseded",
     "forget_ended_sessions",
+    "forget_merged_guests",
     "forget_old_failures",
+    "forget_old_proofs",
+    "mail_change_notice",
+    "mail_proof",
+    "open_guest",
     "reactivate_person",
     "refresh",
     "register",
+    "request_address_change",
+    "request_confirmation",
+    "request_magic_code",
+    "request_password_reset",
     "require_valid_token",
+    "reset_password",
     "sign_in",
+    "sign_in_by_code",
     "sign_out",
+    "sign_out_everywhere",
 ]

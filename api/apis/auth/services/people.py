@@ -6,17 +6,19 @@ from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
-from django.utils import timezone
 
-from api.apis.auth.services import failures
+from api.apis.auth.services import failures, proofs
+from api.apis.auth.services.guests import AlreadySignedIn, settle_guest, upgrade_guest
 from api.apis.auth.services.sessions import (
     TokenGrant,
     end_sessions,
     grant_of,
     lock_device,
     locked_device,
+    note_sign_in,
     open_session,
     repeatable_successor,
+    require_present,
 )
 from api.apis.users import services as users
 from api.exceptions import ApiError, NotThere
@@ -40,15 +42,6 @@ class RegistrationClosed(ApiError):
     remedy = "Offer another way to sign in."
 
 
-class AlreadySignedIn(ApiError):
-    """A person is signed in on the device that wants to sign another one up."""
-
-    status = HTTPStatus.CONFLICT
-    code = "already_signed_in"
-    title = "Somebody is signed in on this device"
-    detail = "Sign out first."
-
-
 class InvalidCredentials(TokenRefused):
     """One answer for an unknown address, a wrong password, an inactive person and a locked account."""
 
@@ -68,7 +61,7 @@ def register(caller: Caller, *, email: str, password: str, profile: dict[str, An
     repeated = _repeated(caller, "auth.register", digest, password)
     if repeated is not None:
         return repeated
-    if caller.user_id is not None:
+    if caller.user_id is not None and not caller.is_guest:
         raise AlreadySignedIn
     refusal: ApiError = TokenRevoked()
     try:
@@ -90,20 +83,26 @@ def _register(caller: Caller, person: User, username: str | None, digest: bytes)
     """Both the person and their session, or neither; None when the caller's session is over by now."""
     assert caller.device_id is not None
     device = locked_device(caller.device_id)
-    if not _is_present(caller):
+    try:
+        require_present(caller)
+    except TokenRevoked:
         return None
-    users.insert_person(caller, person=person, username=username)
+    guest = upgrade_guest(caller, email=person.email, prepared=person, username=username)
+    if guest is None:
+        users.insert_person(caller, person=person, username=username)
+    person = guest or person
+    proofs.issue_confirmation(person)
     session = open_session(
         caller, device=device, user=person, opened_by="auth.register", amr=["pwd"], opening_digest=digest
     )
-    _note_sign_in(caller, session, person)
+    note_sign_in(caller, session, person)
     return grant_of(session)
 
 
-def sign_in(caller: Caller, *, email: str, password: str) -> TokenGrant:
+def sign_in(caller: Caller, *, email: str, password: str, merge_guest: bool | None = None) -> TokenGrant:
     """Signs a person in on the caller's device. Exactly one password hash whoever is asked for.
 
-    Raises InvalidCredentials, TokenRevoked.
+    Raises InvalidCredentials, GuestHasData, TokenRevoked.
     """
     digest = _opening_digest(email)
     assert caller.device_id is not None
@@ -115,25 +114,30 @@ def sign_in(caller: Caller, *, email: str, password: str) -> TokenGrant:
         _record_failure(caller, person, attempt.lock_seconds)
         raise InvalidCredentials
     failures.forgive(key)
-    return _repeated(caller, "token.pair", digest, password, person) or _signed_in(caller, person.id, digest)
+    return _repeated(caller, "token.pair", digest, password, person) or _signed_in(
+        caller, person.id, digest, merge_guest
+    )
 
 
 @transactional
-def _signed_in(caller: Caller, person_id: uuid.UUID, digest: bytes) -> TokenGrant:
+def _signed_in(caller: Caller, person_id: uuid.UUID, digest: bytes, merge_guest: bool | None) -> TokenGrant:
     assert caller.device_id is not None
     person = User.objects.select_for_update().get(id=person_id)
     device = locked_device(caller.device_id)
     if not person.is_active:
         raise InvalidCredentials
-    if not _is_present(caller):
+    try:
+        require_present(caller)
+    except TokenRevoked:
         after = repeatable_successor(caller.session_id, opened_by="token.pair", opening_digest=digest)
         if after is None:
-            raise TokenRevoked
+            raise
         return grant_of(after)
+    settle_guest(caller, person=person, merge_guest=merge_guest)
     session = open_session(
         caller, device=device, user=person, opened_by="token.pair", amr=["pwd"], opening_digest=digest
     )
-    _note_sign_in(caller, session, person)
+    note_sign_in(caller, session, person)
     return grant_of(session)
 
 
@@ -149,26 +153,8 @@ def _repeated(
     return grant_of(after)
 
 
-def _is_present(caller: Caller) -> bool:
-    """Whether the caller's session is the live one of its device, which is locked."""
-    assert caller.session_id is not None
-    return Session.objects.filter(id=caller.session_id, live_device=caller.device_id).exists()
-
-
 def _opening_digest(email: str) -> bytes:
     return hmac.digest(purpose_key("opening"), identity_of(email).encode(), "sha256")
-
-
-def _note_sign_in(caller: Caller, session: Session, person: User) -> None:
-    User.objects.filter(id=person.id).update(last_login=timezone.now())
-    audit.record(
-        caller,
-        "auth.signed_in",
-        target_kind="session",
-        target_id=session.id,
-        on_behalf_of=person.id,
-        changes={"amr": [None, session.amr]},
-    )
 
 
 @transactional
@@ -206,6 +192,19 @@ def sign_out(caller: Caller) -> None:
         over += Session.objects.filter(predecessor=caller.session_id).values_list("id", flat=True)
     for session_id in over:
         end_sessions(caller, reason=EndReason.SIGNED_OUT, session_id=session_id)
+
+
+@transactional
+def sign_out_everywhere(caller: Caller) -> None:
+    """Ends every session of the caller's person, this one too; harmless when repeated. Their devices stay registered."""
+    if caller.user_id is None:
+        sign_out(caller)
+        return
+    person = User.objects.select_for_update().get(id=caller.user_id)
+    person.auth_version += 1
+    person.save(update_fields=["auth_version", "updated_at"])
+    end_sessions(caller, reason=EndReason.SIGNED_OUT, user_id=person.id)
+    audit.record(caller, "auth.signed_out_everywhere", target_kind="user", target_id=person.id)
 
 
 class StaffProtected(ApiError):

@@ -161,6 +161,28 @@ def open_session(
     return session
 
 
+def require_present(caller: Caller) -> Session:
+    """The caller's session, with its user, if it is the live one of its device, which is locked. Raises TokenRevoked."""
+    assert caller.session_id is not None
+    live = Session.objects.filter(id=caller.session_id, live_device=caller.device_id)
+    session = live.select_related("user").first()
+    if session is None:
+        raise TokenRevoked
+    return session
+
+
+def note_sign_in(caller: Caller, session: Session, person: User) -> None:
+    User.objects.filter(id=person.id).update(last_login=timezone.now())
+    audit.record(
+        caller,
+        "auth.signed_in",
+        target_kind="session",
+        target_id=session.id,
+        on_behalf_of=person.id,
+        changes={"amr": [None, session.amr]},
+    )
+
+
 def _end_oldest(caller: Caller, user: User) -> None:
     """Keeps a person's live sessions within their number; the oldest end."""
     live = Session.objects.filter(user=user, ended_at=None, live_device__isnull=False).order_by("-created_at", "-id")
@@ -271,6 +293,14 @@ def end_sessions(
     given = {column: value for column, value in chosen.items() if value is not None}
     assert len(given) == 1
     ids = list(Session.objects.filter(ended_at=None, **given).values_list("id", flat=True))
+    _end(caller, ids, reason)
+    return len(ids)
+
+
+def end_other_sessions(caller: Caller, *, user_id: uuid.UUID, but: uuid.UUID, reason: EndReason) -> int:
+    """Ends a person's live sessions except one; returns how many. Part of the caller's transaction."""
+    others = Session.objects.filter(ended_at=None, user_id=user_id).exclude(id=but)
+    ids = list(others.values_list("id", flat=True))
     _end(caller, ids, reason)
     return len(ids)
 

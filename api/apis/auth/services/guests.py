@@ -1,0 +1,149 @@
+"""Guests: people without an address, who may become people with one, or be taken up by them."""
+
+import uuid
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from api.apis.auth.services.sessions import (
+    TokenGrant,
+    grant_of,
+    locked_device,
+    note_sign_in,
+    open_session,
+    repeatable_successor,
+    require_present,
+)
+from api.apis.contacts import services as contacts
+from api.apis.orgs import selectors as orgs
+from api.apis.orgs.services import erase_personal_organization
+from api.apis.users import services as users
+from api.exceptions import ApiError
+from api.models import User
+from api.platform import audit
+from api.platform.callers import Caller
+from api.platform.tokens import TokenRevoked
+from api.platform.transactions import transactional
+
+_OPENING = bytes(32)  # a guest has nothing to say that could differ
+
+
+class AlreadySignedIn(ApiError):
+    """A person is signed in on the device that wants to sign another one up."""
+
+    status = HTTPStatus.CONFLICT
+    code = "already_signed_in"
+    title = "Somebody is signed in on this device"
+    detail = "Sign out first."
+
+
+class GuestHasData(ApiError):
+    """The guest of this device has contacts of their own: say by `merge_guest` whether the account gets them."""
+
+    status = HTTPStatus.CONFLICT
+    code = "guest_has_data"
+    title = "What becomes of the guest's data?"
+    detail = "Send merge_guest: true keeps it in the account, false erases it."
+
+
+def open_guest(caller: Caller) -> TokenGrant:
+    """The guest of this device, signed in: the one who is, or a new one with a personal organization.
+
+    The same again for the repeat of a lost answer. Raises AlreadySignedIn, TokenRevoked.
+    """
+    repeated = _repeated(caller)
+    if repeated is not None:
+        return repeated
+    if caller.user_id is not None and not caller.is_guest:
+        raise AlreadySignedIn
+    return _open_guest(caller)
+
+
+def _repeated(caller: Caller) -> TokenGrant | None:
+    after = repeatable_successor(caller.session_id, opened_by="auth.guest", opening_digest=_OPENING)
+    return grant_of(after) if after is not None else None
+
+
+@transactional
+def _open_guest(caller: Caller) -> TokenGrant:
+    assert caller.device_id is not None
+    device = locked_device(caller.device_id)
+    try:
+        present = require_present(caller)
+    except TokenRevoked:
+        repeated = _repeated(caller)
+        if repeated is None:
+            raise
+        return repeated
+    if present.user is not None:
+        if not present.user.is_guest:
+            raise AlreadySignedIn  # the guest has become a person since the token was issued
+        present.device = device
+        return grant_of(present)
+    guest = users.create_guest(caller)
+    session = open_session(caller, device=device, user=guest, opened_by="auth.guest", opening_digest=_OPENING)
+    note_sign_in(caller, session, guest)
+    return grant_of(session)
+
+
+def guest_of(caller: Caller) -> User | None:
+    """The guest who is signed in with the caller's session, locked. Part of the caller's transaction."""
+    if caller.user_id is None:
+        return None
+    return User.objects.select_for_update().filter(id=caller.user_id, is_guest=True, merged_into=None).first()
+
+
+def upgrade_guest(caller: Caller, **account: Any) -> User | None:
+    """Makes the caller's guest a person with the account (as `users.give_account` takes it): the same user with the same
+    data. None when the caller is nobody's guest. Part of the caller's transaction. Raises AlreadySignedIn, EmailTaken.
+    """
+    guest = guest_of(caller)
+    if guest is not None:
+        users.give_account(caller, person=guest, **account)
+    return guest
+
+
+def settle_guest(caller: Caller, *, person: User, merge_guest: bool | None) -> None:
+    """What becomes of the caller's guest when an account is opened on its device: its contacts move to the person's own
+    organization, or are erased. A guest without any goes silently. Part of the caller's transaction.
+
+    Raises GuestHasData when it has some and `merge_guest` does not say.
+    """
+    guest = guest_of(caller)
+    if guest is None:
+        return
+    source, target = (orgs.personal_organization_of(user.id) for user in (guest, person))
+    if contacts.has_any(source):
+        if merge_guest is None:
+            raise GuestHasData
+        if merge_guest:
+            contacts.move_all(caller, source=source, target=target, creator=(guest.id, person.id))
+    # What is left is erased with the guest, once nobody can ask for the answer of its session any more.
+    guest.merged_into = person
+    guest.save(update_fields=["merged_into", "updated_at"])
+    audit.record(
+        caller,
+        "auth.guest_merged" if merge_guest else "auth.guest_dismissed",
+        target_kind="user",
+        target_id=guest.id,
+        on_behalf_of=person.id,
+    )
+
+
+def forget_merged_guests(*, most: int = 100) -> int:
+    """Erases up to `most` guests who were taken up by an account longer ago than their answers can be asked for."""
+    before = timezone.now() - timedelta(seconds=settings.SESSION_OVERLAP_SECONDS)
+    merged = User.objects.filter(merged_into__isnull=False, is_guest=True, updated_at__lt=before)
+    ids = list(merged.values_list("id", flat=True)[:most])
+    for user_id in ids:
+        _erase(user_id)
+    return len(ids)
+
+
+@transactional
+def _erase(user_id: uuid.UUID) -> None:
+    erase_personal_organization(user_id)
+    User.objects.filter(id=user_id, is_guest=True).delete()

@@ -1,0 +1,71 @@
+"""What the mails of accounts say, decided when they are sent: from rows, and from secrets derived from them."""
+
+import uuid
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from api.apis.auth.services import proofs
+from api.apis.notifications.services import send_mail
+from api.models import MailedProof, ProofPurpose, User
+from api.models.base import identity_of
+
+# Paths of FRONTEND_URL; this server has a page at each.
+_PATHS = {
+    ProofPurpose.PASSWORD_RESET: "/reset-password",
+    ProofPurpose.EMAIL_CONFIRM: "/confirm-email",
+    ProofPurpose.EMAIL_CHANGE: "/change-email",
+    ProofPurpose.NEW_DEVICE: "/not-me",
+}
+
+
+def mail_proof(proof_id: uuid.UUID) -> None:
+    """Mails a proof while it is good. To an address that nobody, or somebody else, has, only what may be known there."""
+    proof = MailedProof.objects.select_related("user", "session__device").filter(id=proof_id).first()
+    if proof is None or not proofs.is_good(proof):
+        return
+    holder = User.objects.filter(email_identity=proof.email_identity).first()
+    kind, values = _said(proof, holder)
+    if kind:
+        send_mail(kind, to=proof.email, values=values, reference=str(proof.id))
+
+
+def _said(proof: MailedProof, holder: User | None) -> tuple[str, dict[str, str]]:
+    """The kind of mail and its values; no kind where nothing is to be said."""
+    if holder is not None and not holder.is_active:
+        return "", {}
+    hours = f"{(proof.expires_at - proof.created_at).total_seconds() / 3600:.0f}"
+    match proof.purpose:
+        case ProofPurpose.MAGIC_CODE:
+            code = proofs.code_of(proof)
+            minutes = str(settings.MAGIC_LINK_EXPIRY_MINUTES)
+            return "auth.magic_code", {"code": f"{code[:4]} {code[4:]}", "link": link_of(proof), "minutes": minutes}
+        case ProofPurpose.EMAIL_CHANGE if holder is not None and holder.id != proof.user_id:
+            return "auth.address_known", {}
+        case ProofPurpose.EMAIL_CHANGE:
+            return "auth.email_change", {"link": link_of(proof), "hours": hours, "email": proof.email}
+        case ProofPurpose.EMAIL_CONFIRM:
+            return "auth.email_confirm", {"link": link_of(proof), "hours": hours}
+        case ProofPurpose.PASSWORD_RESET if proof.user is not None:
+            return "auth.password_reset", {"link": link_of(proof), "hours": hours}
+        case ProofPurpose.NEW_DEVICE if proof.session is not None:
+            time = f"{proof.session.created_at:%d %B %Y, %H:%M} UTC"
+            return "auth.new_device", {"device": str(proof.session.device), "time": time, "link": link_of(proof)}
+    return "", {}
+
+
+def link_of(proof: MailedProof) -> str:
+    """The address that a mail leads to."""
+    if proof.purpose == ProofPurpose.MAGIC_CODE:
+        base = settings.MAGIC_LINK_VERIFY_URL
+        base += "" if urlsplit(base).path.strip("/") else "/magic-verify"
+    else:
+        base = settings.FRONTEND_URL + _PATHS[ProofPurpose(proof.purpose)]
+    return f"{base}?token={proofs.token_of(proof)}"
+
+
+def mail_change_notice(*, user_id: uuid.UUID, to: str, email: str) -> None:
+    """Tells the present address that another one is to replace it."""
+    person = User.objects.filter(id=user_id, is_active=True).first()
+    if person is not None and person.email_identity == identity_of(to):
+        send_mail("auth.email_change_notice", to=to, values={"email": email}, reference=f"{user_id}-notice")

@@ -1,0 +1,172 @@
+"""Changing a password by the one before, and setting a new one by a mailed link."""
+
+import hashlib
+import uuid
+from datetime import timedelta
+from http import HTTPStatus
+
+from django.conf import settings
+from django.contrib.auth.hashers import make_password
+from django.utils import timezone
+
+from api.apis.auth.services import failures, proofs
+from api.apis.auth.services.people import InvalidCredentials
+from api.apis.auth.services.proofs import InvalidOrExpired, locked_person
+from api.apis.auth.services.sessions import (
+    TokenGrant,
+    end_other_sessions,
+    end_sessions,
+    grant_of,
+    locked_device,
+    require_present,
+)
+from api.apis.users import services as users
+from api.exceptions import ApiError, SignInRequired
+from api.models import EndReason, MailedProof, Outcome, ProofPurpose, Session, User
+from api.models.base import identity_of
+from api.platform import audit
+from api.platform.callers import Caller
+from api.platform.passwords import password_matches
+from api.platform.transactions import transactional
+
+
+class AccountRequired(ApiError):
+    """A guest is signed in; this needs a person with an address."""
+
+    status = HTTPStatus.FORBIDDEN
+    code = "account_required"
+    title = "Guests have no account yet"
+
+
+class FreshProofRequired(ApiError):
+    """The person has no password, and signed in too long ago for that to stand in for one."""
+
+    status = HTTPStatus.FORBIDDEN
+    code = "fresh_proof_required"
+    title = "Sign in once more first"
+    detail = "Sign in by a code or provider, and repeat this within ten minutes."
+
+
+def prove_person(caller: Caller, *, password: str | None) -> User:
+    """The caller's person, who proves themselves anew: by the password, or for lack of one by having signed in just now.
+
+    Wrong passwords are counted like those at sign-in, before they are looked at. Raises SignInRequired, AccountRequired,
+    InvalidCredentials, FreshProofRequired.
+    """
+    if caller.user_id is None or caller.session_id is None or caller.device_id is None:
+        raise SignInRequired
+    person = User.objects.get(id=caller.user_id)
+    if person.email is None:
+        raise AccountRequired
+    if not person.has_usable_password():
+        since = timezone.now() - timedelta(seconds=settings.FRESH_PROOF_SECONDS)
+        if not Session.objects.filter(id=caller.session_id, auth_time__gte=since).exists():
+            raise FreshProofRequired
+        return person
+    key = failures.key_of(person.email, caller.device_id)
+    attempt = failures.begin_attempt(key)
+    if not (password_matches(person, password or "") and attempt.is_allowed):
+        audit.record(caller, "auth.proof_failed", target_kind="user", target_id=person.id, outcome=Outcome.REFUSED)
+        raise InvalidCredentials
+    failures.forgive(key)
+    return person
+
+
+def change_password(caller: Caller, *, old_password: str | None, new_password: str) -> TokenGrant:
+    """Changes the caller's password, ends their other sessions, and answers this session's tokens anew.
+
+    A repeat with a password that is the new one already answers the same. Raises what `prove_person` raises,
+    InvalidInput, TokenRevoked.
+    """
+    person = User.objects.filter(id=caller.user_id).first() if caller.user_id else None
+    if (
+        person is not None
+        and old_password is not None
+        and _is_done(caller.session_id, person, old_password, new_password)
+    ):
+        return _present_grant(caller)
+    person = prove_person(caller, password=old_password)
+    users.require_password(new_password, person=person, field="new_password")
+    return _changed(caller, person, make_password(new_password))
+
+
+def _is_done(session_id: uuid.UUID | None, person: User, old_password: str, new_password: str) -> bool:
+    """Whether this very call has succeeded before: the session has gone on with the new password, just now."""
+    if session_id is None or old_password == new_password or not person.has_usable_password():
+        return False
+    since = timezone.now() - timedelta(seconds=settings.FRESH_PROOF_SECONDS)
+    was_just_now = Session.objects.filter(id=session_id, password_changed_at__gte=since).exists()
+    return was_just_now and password_matches(person, new_password)
+
+
+@transactional
+def _present_grant(caller: Caller) -> TokenGrant:
+    assert caller.device_id is not None
+    device = locked_device(caller.device_id)
+    session = require_present(caller)
+    session.device = device
+    return grant_of(session)
+
+
+@transactional
+def _changed(caller: Caller, proved: User, encoded: str) -> TokenGrant:
+    assert caller.device_id is not None
+    person = User.objects.select_for_update().get(id=proved.id)
+    device = locked_device(caller.device_id)
+    session = require_present(caller)
+    if person.password != proved.password:
+        raise InvalidCredentials  # another change was quicker
+    _set_password(person, encoded)
+    now = timezone.now()
+    Session.objects.filter(id=session.id).update(user_auth_version=person.auth_version, password_changed_at=now)
+    end_other_sessions(caller, user_id=person.id, but=session.id, reason=EndReason.PASSWORD_CHANGED)
+    audit.record(caller, "auth.password_changed", target_kind="user", target_id=person.id)
+    session.device, session.user, session.user_auth_version = device, person, person.auth_version
+    return grant_of(session)
+
+
+def _set_password(person: User, encoded: str) -> None:
+    """Gives a person, who is locked, another password; what was mailed before proves nothing any more."""
+    person.password = encoded
+    person.auth_version += 1
+    person.save(update_fields=["password", "auth_version", "is_email_confirmed", "updated_at"])
+    MailedProof.objects.filter(user=person, live_key__isnull=False).update(live_key=None)
+
+
+def request_password_reset(caller: Caller, *, email: str) -> None:
+    """Mails a link that sets a new password, if somebody has the address; the work is the same if nobody has."""
+    if proofs.issued_in_a_day(ProofPurpose.PASSWORD_RESET, email) < settings.MAGIC_CODES_PER_DAY:
+        _issue_reset(email)
+
+
+@transactional
+def _issue_reset(email: str) -> None:
+    person = User.objects.filter(email_identity=identity_of(email)).first()
+    address = hashlib.sha256(identity_of(email).encode()).hexdigest()
+    stored = person.email if person is not None else None
+    proofs.issue(ProofPurpose.PASSWORD_RESET, about=address, email=stored or email, user=person)
+
+
+def reset_password(caller: Caller, *, token: str, new_password: str) -> None:
+    """Sets a new password by a mailed link and ends every session; a refused password does not use the link up.
+
+    Raises InvalidOrExpired, InvalidInput.
+    """
+    proof = proofs.proof_of_token(ProofPurpose.PASSWORD_RESET, token)
+    person = proof.user
+    if person is None or not person.is_active:
+        raise InvalidOrExpired
+    users.require_password(new_password, person=person, field="new_password")
+    _reset(caller, proof, make_password(new_password))
+
+
+@transactional
+def _reset(caller: Caller, proof: MailedProof, encoded: str) -> None:
+    person = locked_person(proof)
+    proofs.use(proof)
+    if not person.is_active or person.email_identity != proof.email_identity:
+        raise InvalidOrExpired
+    person.is_email_confirmed = True  # whoever has the link reads the address
+    _set_password(person, encoded)
+    end_sessions(caller, reason=EndReason.PASSWORD_CHANGED, user_id=person.id)
+    audit.record(caller, "auth.password_reset", target_kind="user", target_id=person.id, on_behalf_of=person.id)

@@ -1,0 +1,66 @@
+"""Reading mail templates: as staff have them, or as they come with the code."""
+
+import functools
+from pathlib import Path
+from typing import NamedTuple
+
+from django.conf import settings
+
+from api.models import MailTemplate
+
+
+class MailKind(NamedTuple):
+    """A mail that the product sends. `samples` maps every placeholder that its texts may hold to an example."""
+
+    name: str
+    purpose: str
+    samples: dict[str, str]
+
+
+class Template(NamedTuple):
+    subject: str
+    body: str
+
+
+_LINK = "https://app.example.com/…"
+_KINDS = (
+    MailKind(
+        "auth.magic_code",
+        "The code that signs somebody in without a password",
+        {"code": "0123 4567", "link": _LINK, "minutes": "15"},
+    ),
+    MailKind("auth.password_reset", "The link that sets a new password", {"link": _LINK, "hours": "2"}),
+    MailKind("auth.email_confirm", "The link that confirms an address", {"link": _LINK, "hours": "24"}),
+    MailKind(
+        "auth.email_change",
+        "To the new address: the link that makes it the account's",
+        {"link": _LINK, "hours": "24", "email": "new@example.com"},
+    ),
+    MailKind(
+        "auth.email_change_notice",
+        "To the present address: somebody wants to replace it",
+        {"email": "new@example.com"},
+    ),
+    MailKind("auth.address_known", "To somebody who has an account and asked for another one", {}),
+    MailKind(
+        "auth.new_device",
+        "Somebody signed in on a device that is new to the person",
+        {"device": "Pixel 12", "time": "21 November 2026, 09:30 UTC", "link": _LINK},
+    ),
+)
+MAIL_KINDS = {kind.name: kind for kind in _KINDS}
+
+
+def mail_template(kind: str) -> Template:
+    """The texts of a kind of mail that are in force."""
+    changed = MailTemplate.objects.filter(kind=kind).values_list("subject", "body").first()
+    return Template(*changed) if changed else original_template(kind)
+
+
+@functools.cache
+def original_template(kind: str) -> Template:
+    """The texts that come with the code: `templates/email/<domain>/<name>.txt`, whose first line is the subject."""
+    domain, _, name = kind.partition(".")
+    path = Path(settings.BASE_DIR, "templates", "email", domain, f"{name}.txt")
+    subject, _, body = path.read_text(encoding="utf-8").partition("\n")
+    return Template(subject.strip(), body.strip())

@@ -1,0 +1,84 @@
+"""Writing and sending mails. A template is plain text with `{{ placeholder }}`; its HTML is made from the same text."""
+
+import html
+import re
+from collections.abc import Mapping
+
+from django.template.loader import render_to_string
+
+from api.apis.notifications.selectors import MAIL_KINDS, Template, mail_template, original_template
+from api.exceptions import InvalidInput, NotThere
+from api.models import MailTemplate
+from api.platform import audit, mail
+from api.platform.callers import Caller
+from api.platform.mail import Mail
+from api.platform.transactions import transactional
+
+_PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}")
+_BRACES = re.compile(r"\{\{|\}\}")
+_LINK = re.compile(r"https?://[^\s<>\"]+")
+
+
+def send_mail(kind: str, *, to: str, values: Mapping[str, str], reference: str) -> None:
+    """Sends a mail of `kind` now; called by tasks. `reference` names the event, the same for each attempt.
+
+    Raises whatever the provider raises.
+    """
+    mail.send(rendered(mail_template(kind), to=to, values=values), reference=reference)
+
+
+def rendered(template: Template, *, to: str, values: Mapping[str, str]) -> Mail:
+    """A mail in both forms. Links stand on lines of their own become buttons of the HTML."""
+    subject, body = (_filled(text, values) for text in template)
+    paragraphs = [_paragraph(paragraph) for paragraph in re.split(r"\n\s*\n", body)]
+    page = render_to_string("email/layout.html", {"subject": subject, "paragraphs": paragraphs})
+    return Mail(to, " ".join(subject.split()), body, page)
+
+
+def _filled(text: str, values: Mapping[str, str]) -> str:
+    return _PLACEHOLDER.sub(lambda match: values[match[1]], text)
+
+
+def _paragraph(text: str) -> dict[str, str]:
+    """A paragraph for the layout: a lone link, or text with its links marked up."""
+    if _LINK.fullmatch(text.strip()):
+        return {"link": text.strip()}
+    escaped = html.escape(text.strip())
+    return {"html": _LINK.sub(lambda match: f'<a href="{match[0]}">{match[0]}</a>', escaped).replace("\n", "<br>")}
+
+
+def previewed(kind: str, template: Template) -> Mail:
+    """What a template would look like, with examples in its places. Raises NotThere, InvalidInput."""
+    _require_placeholders(kind, template)
+    return rendered(template, to="somebody@example.com", values=MAIL_KINDS[kind].samples)
+
+
+def _require_placeholders(kind: str, template: Template) -> None:
+    if kind not in MAIL_KINDS:
+        raise NotThere
+    for field, text in zip(template._fields, template, strict=True):
+        unknown = sorted(set(_PLACEHOLDER.findall(text)) - set(MAIL_KINDS[kind].samples))
+        if unknown or _BRACES.search(_PLACEHOLDER.sub("", text)):
+            known = ", ".join(MAIL_KINDS[kind].samples) or "none"
+            raise InvalidInput.of(field, "placeholder", f"Placeholders of this mail: {known}.")
+        if not text.strip() or (field == "subject" and len(text) > 200) or len(text) > 10_000:
+            raise InvalidInput.of(field, "invalid", "Between 1 and 200 (subject) or 10,000 (body) characters.")
+
+
+@transactional
+def change_mail_template(caller: Caller, *, kind: str, template: Template) -> None:
+    """Puts staff's texts in the place of a mail's own. Raises NotThere, InvalidInput."""
+    _require_placeholders(kind, template)
+    values = {"subject": template.subject, "body": template.body, "updated_by_id": caller.user_id}
+    MailTemplate.objects.update_or_create(kind=kind, defaults=values)
+    audit.record(caller, "mail_template.changed", target_kind="mail_template", target_id=kind)
+
+
+@transactional
+def reset_mail_template(caller: Caller, *, kind: str) -> Template:
+    """Brings a mail's own texts back; harmless when they are there. Raises NotThere."""
+    if kind not in MAIL_KINDS:
+        raise NotThere
+    if MailTemplate.objects.filter(kind=kind).delete()[0]:
+        audit.record(caller, "mail_template.reset", target_kind="mail_template", target_id=kind)
+    return original_template(kind)

@@ -1,0 +1,66 @@
+"""The one door to mail: Django's message, carried by the backend that EMAIL_PROVIDER chooses (django-anymail)."""
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.core.mail.backends.base import BaseEmailBackend
+from django.core.mail.message import EmailMessage
+
+
+class Mail(NamedTuple):
+    """A mail to one address, as text and as HTML."""
+
+    to: str
+    subject: str
+    text: str
+    html: str
+
+
+def send(mail: Mail, *, reference: str) -> None:
+    """Hands a mail to the provider. `reference` is the same for every attempt to send the same mail.
+
+    Raises whatever the provider's backend raises; the attempt may be repeated, and the mail then arrive twice.
+    """
+    sender = settings.DEFAULT_FROM_EMAIL
+    domain = sender.rpartition("@")[2].rstrip(">") or "localhost"
+    message = EmailMultiAlternatives(
+        mail.subject,
+        mail.text,
+        sender,
+        [mail.to],
+        headers={"Message-ID": f"<{reference}@{domain}>", "Auto-Submitted": "auto-generated"},
+    )
+    message.attach_alternative(mail.html, "text/html")
+    message.send()
+
+
+class Files(BaseEmailBackend):
+    """Keeps each mail as an .eml file under EMAIL_FILE_PATH, readable by its owner only."""
+
+    def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
+        folder = Path(settings.EMAIL_FILE_PATH)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for message in email_messages:
+            with tempfile.NamedTemporaryFile(dir=folder, prefix=".", delete=False) as draft:
+                draft.write(message.message().as_bytes())
+            # Whoever watches the folder sees whole mails only.
+            os.replace(draft.name, folder / f"{time.time_ns()}.eml")
+        return len(email_messages)
+
+
+class TerminalAndFiles(Files):
+    """Shows each mail in the terminal as well."""
+
+    def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
+        for message in email_messages:
+            lines = [f"To: {', '.join(message.to)}", f"Subject: {message.subject}", "", *str(message.body).splitlines()]
+            sys.stdout.write("".join(f"  mail | {line}\n" for line in lines))
+        sys.stdout.flush()
+        return super().send_messages(email_messages)

@@ -1,0 +1,49 @@
+"""What others do for us: carrying mail. And the addresses that mails lead to."""
+
+from core.settings import env
+from core.settings.base import EMBEDDED, PORT
+
+# Where the links of mails lead: this server's own pages, or an app's site that knows the same paths.
+FRONTEND_URL = env.text("FRONTEND_URL", f"http://localhost:{PORT}" if EMBEDDED else "").rstrip("/")
+# Where a magic code's link leads; a bare origin is completed by /magic-verify. Default: FRONTEND_URL.
+MAGIC_LINK_VERIFY_URL = env.text("MAGIC_LINK_VERIFY_URL", FRONTEND_URL)
+MAGIC_LINK_EXPIRY_MINUTES = env.integer("MAGIC_LINK_EXPIRY_MINUTES", 15, minimum=1)
+# Answers the code to whoever asked for it, for the author of a client. Only with DEBUG.
+MAGIC_LINK_DEBUG_ECHO_TOKEN = env.flag("MAGIC_LINK_DEBUG_ECHO_TOKEN", default=False)
+
+# Who carries mail. The embedded default shows it in the terminal and keeps it as files.
+EMAIL_PROVIDER = env.choice(
+    "EMAIL_PROVIDER",
+    "console",
+    {"console", "file", "smtp", "resend", "postmark", "sendgrid", "ses", "mailgun", "brevo"},
+)
+EMAIL_FILE_PATH = env.text("EMAIL_FILE_PATH", str(env.VAR_DIR / "mail"))
+DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "Handset <no-reply@localhost>")
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
+EMAIL_TIMEOUT = 10
+
+EMAIL_HOST = env.text("EMAIL_HOST", "localhost")
+EMAIL_PORT = env.integer("EMAIL_PORT", 25)
+EMAIL_HOST_USER = env.text("EMAIL_HOST_USER")
+EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD")
+EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", default=False)
+
+# The provider's API key (Postmark: server token); Mailgun also wants the domain that it sends for.
+EMAIL_API_KEY = env.text("EMAIL_API_KEY")
+EMAIL_SENDER_DOMAIN = env.text("EMAIL_SENDER_DOMAIN")
+
+EMAIL_BACKEND = {
+    "console": "api.platform.mail.TerminalAndFiles" if EMBEDDED else "django.core.mail.backends.console.EmailBackend",
+    "file": "api.platform.mail.Files",
+    "smtp": "django.core.mail.backends.smtp.EmailBackend",
+    "ses": "anymail.backends.amazon_ses.EmailBackend",
+}.get(EMAIL_PROVIDER, f"anymail.backends.{EMAIL_PROVIDER}.EmailBackend")
+ANYMAIL = {
+    "REQUESTS_TIMEOUT": EMAIL_TIMEOUT,
+    "RESEND_API_KEY": EMAIL_API_KEY,
+    "POSTMARK_SERVER_TOKEN": EMAIL_API_KEY,
+    "SENDGRID_API_KEY": EMAIL_API_KEY,
+    "MAILGUN_API_KEY": EMAIL_API_KEY,
+    "MAILGUN_SENDER_DOMAIN": EMAIL_SENDER_DOMAIN or None,
+    "BREVO_API_KEY": EMAIL_API_KEY,
+}
