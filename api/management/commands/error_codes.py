@@ -25,7 +25,7 @@ _HEAD = """# Error codes
 
 Written by `make schema`; do not edit. Every refusal is a problem document (RFC 9457); switch on `code`, which never
 changes its meaning. Which operation answers which code stands in `openapi.yaml`; how a client carries the remedies out,
-in `clients/signing/python/README.md`."""
+in `retrying.md`."""
 
 # What clients do about a status, unless the code says more.
 _REMEDIES = {
