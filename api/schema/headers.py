@@ -56,21 +56,24 @@ def request_header_components() -> dict[str, Any]:
     }
 
 
-_TAGS_MAX_CHARS = 1024
+_TAG = r'(W/)?"[!#-~]*"'
 _REQUEST_HEADERS: Mapping[str, tuple[str, dict[str, Any]]] = {
-    "X-Request-ID": ("An id of the client's for this request.", {"pattern": "^[A-Za-z0-9_-]{1,64}$"}),
-    "X-App-Platform": ("With X-App-Version: whether the app is too old.", {"maxLength": 10, "example": "ios"}),
-    "X-App-Version": ("The version of the app that calls.", {"maxLength": 64, "example": "2.4.0"}),
+    "X-Request-ID": (
+        "An id of the client's for this request, of up to 64 letters, digits, `-` and `_`; another form is passed over.",
+        {"example": "0f8c1f4e-6f0b-4a57-9d43-2b1f7a9d5c11"},
+    ),
+    "X-App-Platform": ("With X-App-Version: whether the app is too old.", {"example": "ios"}),
+    "X-App-Version": ("The version of the app that calls, in up to 64 characters.", {"example": "2.4.0"}),
     "Idempotency-Key": (
         "A new one for every change that is meant: repeats under it get the first answer, for a day.",
-        {"pattern": r'^("[!#-\[\]-~]{1,128}"|[!#-\[\]-~]{1,128})$'},
+        {"pattern": r'^("[!#-\[\]-~]{1,128}"|[!#-\[\]-~]{1,128})$', "example": "7f2d8a50-51b6-4f7e-a0c4-3d9b8e1f6c22"},
     ),
     "If-Match": (
         "The ETag of what was read: the change is made only if it is still so.",
-        {"maxLength": _TAGS_MAX_CHARS, "example": '"3-5d0c2f6b8e1a4c7d9b3f"'},
+        {"pattern": rf"^(\*|{_TAG}([ \t]*,[ \t]*{_TAG})*)$", "maxLength": 1024, "example": '"3-5d0c2f6b8e1a4c7d9b3f"'},
     ),
     "If-None-Match": (
         "The ETag of what is kept: 304 without a body while it is still so.",
-        {"maxLength": _TAGS_MAX_CHARS, "example": '"5d0c2f6b8e1a4c7d9b3f"'},
+        {"example": '"5d0c2f6b8e1a4c7d9b3f"'},
     ),
 }

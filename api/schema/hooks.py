@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+from collections.abc import Iterable
 from typing import Any
 
 from api.platform.signing import Tag
@@ -64,8 +65,30 @@ def add_components(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     components = result.setdefault("components", {})
     components["securitySchemes"] = _SECURITY_SCHEMES
     components.setdefault("schemas", {})["Problem"] = refusals.PROBLEM
+    _admit_parts(operations, components["schemas"])
     components["parameters"] = request_header_components()
     components["headers"] = header_components()
     components["examples"] = refusals.examples(operations)
     components["responses"] = refusals.shared_refusals(operation for _, operation in operations)
     return result
+
+
+def _admit_parts(operations: Iterable[tuple[str, dict[str, Any]]], schemas: dict[str, Any]) -> None:
+    """Where `fields` chooses members, an answer is the representation or a part of it."""
+    for _, operation in operations:
+        if not any(parameter.get("name") == "fields" for parameter in operation["parameters"]):
+            continue
+        content = operation["responses"]["200"]["content"]["application/json"]
+        name = content["schema"]["$ref"].rpartition("/")[2]
+        if "data" in schemas[name]["properties"]:
+            entries = schemas[name]["properties"]["data"]
+            name = entries["items"]["$ref"].rpartition("/")[2]
+            entries["items"] = _or_a_part(name)
+        else:
+            content["schema"] = _or_a_part(name)
+        whole = {member: value for member, value in schemas[name].items() if member != "required"}
+        schemas[f"{name}Part"] = {**whole, "minProperties": 1, "description": f"What `fields` names of a {name}."}
+
+
+def _or_a_part(name: str) -> dict[str, Any]:
+    return {"anyOf": [{"$ref": f"#/components/schemas/{part}"} for part in (name, f"{name}Part")]}

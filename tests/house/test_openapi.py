@@ -91,6 +91,8 @@ def test_every_answer_says_its_headers(operation: Operation) -> None:
 def test_every_parameter_is_described_and_bounded(operation: Operation) -> None:
     for parameter in map(resolved, operation.facts["parameters"]):
         assert parameter["description"], parameter["name"]
+        if parameter["in"] == "header":
+            continue  # most of them are passed over rather than refused
         schema = parameter["schema"]
         if schema["type"] == "array":
             schema = schema["items"]
