@@ -19,6 +19,7 @@ PUBLIC_ROUTES = frozenset(
         "health/",
         "health/ready/",
         "api/v1/health",
+        "files/<path:name>",
         ".well-known/jwks.json",
         "api/v1/device/register/",
         "api/v1/device/rotate/",

@@ -8,9 +8,12 @@ import zoneinfo
 from typing import Any
 
 import phonenumbers
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.utils import timezone
 from rest_framework import serializers
 
+from api.parsers import Upload
 from api.platform.ids import as_uuid
 from api.platform.keys import unb64url
 
@@ -191,6 +194,21 @@ class PhoneNumberField(serializers.CharField):
         if not phonenumbers.is_possible_number(number) or len(text) > _E164_MAX_CHARS:
             self.fail("invalid")
         return text
+
+
+class UploadField(serializers.FileField):
+    """A file of a form, of at most UPLOAD_MAX_BYTES; validated to `Upload`."""
+
+    default_error_messages = {"invalid": "Send a file: a part with a file name.", "empty": "The file is empty."}
+
+    def to_internal_value(self, data: Any) -> Upload:  # type: ignore[override]  # a FileField for the schema only
+        if not isinstance(data, Upload):
+            self.fail("invalid")
+        if not data.content:
+            self.fail("empty")
+        if len(data.content) > settings.UPLOAD_MAX_BYTES:
+            raise RequestDataTooBig
+        return data
 
 
 class BirthDateField(serializers.DateField):

@@ -7,7 +7,9 @@ from http import HTTPStatus
 
 import orjson
 from django.http import HttpResponse, HttpResponseBase
+from rest_framework.request import is_form_media_type
 
+from api import parsers
 from api.exceptions import ApiError
 from api.platform import idempotency
 from api.platform.idempotency import Answer
@@ -43,7 +45,7 @@ def key_of(request: ApiRequest) -> str | None:
 def answered_once(request: ApiRequest, key: str, perform: Callable[[], HttpResponse]) -> HttpResponseBase:
     """The answer to the write that `key` names: of `perform`, or the one that was given before.
 
-    Raises IdempotencyInProgress, IdempotencyKeyReused, and what `perform` raises.
+    Raises IdempotencyInProgress, IdempotencyKeyReused, what a body of parts is refused with, and what `perform` raises.
     """
 
     def answer() -> Answer:
@@ -63,4 +65,6 @@ def answered_once(request: ApiRequest, key: str, perform: Callable[[], HttpRespo
 
 
 def _fingerprint(request: ApiRequest) -> bytes:
-    return hashlib.sha256(request._request.body).digest()
+    """What a repeat must send again: the same bytes; of a form the same parts, whose boundary is a new one each time."""
+    is_form = is_form_media_type(request.content_type) and request.parser_context["view"].takes_files
+    return parsers.form_digest(request) if is_form else hashlib.sha256(request.body).digest()

@@ -1,11 +1,16 @@
-"""JSON, taken strictly: one reading only, bounded, nothing that a later step could trip over."""
+"""Bodies, taken strictly: one reading only, bounded, nothing that a later step could trip over."""
 
+import hashlib
 import json
-from collections.abc import Mapping
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
+from urllib.parse import unquote
 
 from django.conf import settings
+from django.utils.http import parse_header_parameters
 from rest_framework.parsers import BaseParser
 
 from api.exceptions import ApiError
@@ -15,11 +20,22 @@ _NUMBER_LIMIT = 2.0**63
 
 
 class MalformedBody(ApiError):
-    """Not JSON in UTF-8, a member twice in one object, NaN, a lone surrogate, or nested beyond 32 levels."""
+    """Not JSON in UTF-8, a member twice in one object, NaN, a lone surrogate, or nested beyond 32 levels. Where files
+    are taken: not multipart/form-data, cut off, or with too many parts or headers.
+    """
 
     status = HTTPStatus.BAD_REQUEST
     code = "malformed_body"
-    title = "The body is not JSON that can be taken"
+    title = "The body cannot be taken"
+
+
+class FileNameInvalid(ApiError):
+    """The name of an uploaded file is a path, longer than 255 bytes, or has characters that hide what it is."""
+
+    status = HTTPStatus.BAD_REQUEST
+    code = "file_name_invalid"
+    title = "The name of the file cannot be taken"
+    detail = "Send a plain name without folders, or none."
 
 
 class StrictJSONParser(BaseParser):
@@ -33,7 +49,7 @@ class StrictJSONParser(BaseParser):
         assert parser_context is not None
         request = parser_context["request"]
         assert isinstance(request, ApiRequest)
-        return parse_json(request._request.body)
+        return parse_json(request.body)
 
 
 def parse_json(body: bytes) -> Any:
@@ -91,3 +107,157 @@ def _require_bounded(value: Any, depth: int) -> None:
     elif isinstance(value, list):
         for member in value:
             _require_bounded(member, depth - 1)
+
+
+PARTS_MAX = 100
+# All headers of a part together.
+_PART_HEADERS_MAX_BYTES = 8192
+_FILE_NAME_MAX_BYTES = 255
+_TEXT_PART_MAX_BYTES = 65_536
+_BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
+_PARAMETER = re.compile(r';[ \t]*([a-zA-Z*-]+)=(?:"((?:[^"\\\r\n]|\\.)*)"|([^\s";]+))[ \t]*')
+_DISPOSITION = re.compile(rf"form-data[ \t]*((?:{_PARAMETER.pattern})*)", re.IGNORECASE)
+_MEDIA_TYPE = re.compile(r"[!#-'*+\-./0-9A-Z^-z|~; =\"]{1,255}")
+
+
+class Upload(NamedTuple):
+    """A file as it was sent. Its name and type are the sender's words, and nothing is to follow from them."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+
+class Part(NamedTuple):
+    """One part of a form: a file if it has a file name, else text."""
+
+    name: str
+    file_name: str | None
+    media_type: str
+    content: bytes
+
+
+class FormParser(BaseParser):
+    """multipart/form-data (RFC 7578), without preamble, nesting, encodings, or a field that stands twice. Files become
+    `Upload`s, other fields text.
+    """
+
+    media_type = "multipart/form-data"
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        assert parser_context is not None
+        request = parser_context["request"]
+        assert isinstance(request, ApiRequest)
+        values: dict[str, Any] = {}
+        for part in parts_of(request):
+            if part.name in values:
+                raise MalformedBody("A field stands twice.")
+            if part.file_name is None:
+                values[part.name] = _text_of(part)
+            else:
+                values[part.name] = Upload(part.file_name, part.media_type, part.content)
+        return values
+
+
+def form_digest(request: ApiRequest) -> bytes:
+    """What a form says, whatever its boundary is: names, file names, types and bytes of its parts. Raises as
+    `parts_of` does.
+    """
+    digest = hashlib.sha256()
+    for part in parts_of(request):
+        for fact in (part.name, part.file_name, part.media_type):
+            _add(digest, b"-" if fact is None else b"+" + fact.encode())
+        _add(digest, part.content)
+    return digest.digest()
+
+
+def _add(digest: Any, fact: bytes) -> None:
+    digest.update(len(fact).to_bytes(8))
+    digest.update(fact)
+
+
+def parts_of(request: ApiRequest) -> list[Part]:
+    """The parts of a form. Raises MalformedBody, FileNameInvalid."""
+    boundary = parse_header_parameters(request.content_type)[1].get("boundary", "")
+    if _BOUNDARY.fullmatch(boundary) is None:
+        raise MalformedBody("The boundary of the parts is missing or not one.")
+    return [_part_of(headers, content) for headers, content in _split(request.body, boundary.encode())]
+
+
+def _split(body: bytes, boundary: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The headers and the content of each part (RFC 2046 §5.1.1). Raises MalformedBody."""
+    opening, delimiter = b"--" + boundary, b"\r\n--" + boundary
+    if not body.startswith(opening):
+        raise MalformedBody("The body does not begin with its boundary.")
+    position = len(opening)
+    for _ in range(PARTS_MAX + 1):
+        if body[position : position + 2] == b"--":
+            if body[position + 2 :] not in (b"", b"\r\n"):
+                raise MalformedBody("Something stands behind the last part.")
+            return
+        # The line break that ends the boundary's line is the one that an empty set of headers ends with.
+        end = body.find(b"\r\n\r\n", position, position + _PART_HEADERS_MAX_BYTES)
+        if body[position : position + 2] != b"\r\n" or end < 0:
+            raise MalformedBody("A part has no headers, or too many.")
+        following = body.find(delimiter, end + 2)
+        if following < 0:
+            raise MalformedBody("The body is cut off.")
+        yield body[position + 2 : end], body[end + 4 : following]
+        position = following + len(delimiter)
+    raise MalformedBody(f"There are more than {PARTS_MAX} parts.")
+
+
+def _part_of(headers: bytes, content: bytes) -> Part:
+    try:
+        lines = [line.partition(":") for line in headers.decode().split("\r\n")]
+    except UnicodeDecodeError as error:
+        raise MalformedBody("The headers of a part are not UTF-8.") from error
+    named = {name.lower(): value.strip() for name, _, value in lines}
+    form = _DISPOSITION.fullmatch(named.get("content-disposition", ""))
+    media_type = named.get("content-type", "text/plain")
+    if len(named) != len(lines) or form is None or _MEDIA_TYPE.fullmatch(media_type) is None:
+        raise MalformedBody("A part says not, or twice, what it is.")
+    if named.get("content-transfer-encoding", "binary").lower() not in {"7bit", "8bit", "binary"}:
+        raise MalformedBody("A part is encoded.")
+    given = [(name.lower(), quoted or bare) for name, quoted, bare in _PARAMETER.findall(form[1])]
+    parameters = dict(given)
+    if len(parameters) != len(given) or not parameters.get("name"):
+        raise MalformedBody("A part has no name, or two.")
+    return Part(_unescaped(parameters["name"]), _file_name_of(parameters), media_type, content)
+
+
+def _unescaped(text: str) -> str:
+    """A quoted string as programs write it: with backslashes, or as browsers do, percent-encoding quotes and breaks."""
+    return re.sub(r"\\(.)", r"\1", text).replace("%22", '"')
+
+
+def _file_name_of(parameters: Mapping[str, str]) -> str | None:
+    """The name that a part gives its file, None for text. Raises FileNameInvalid."""
+    name = parameters.get("filename")
+    if name is None:
+        encoded = parameters.get("filename*")  # not for forms (RFC 7578 §4.2), but some programs write it
+        if encoded is None:
+            return None
+        name = unquote(encoded.rpartition("'")[2], errors="replace")
+    name = _unescaped(name)
+    is_path = re.search(r"[/\\]", name) is not None or name in {".", ".."}
+    if is_path or len(name.encode()) > _FILE_NAME_MAX_BYTES or any(map(_hides_something, name)):
+        raise FileNameInvalid
+    return name
+
+
+def _hides_something(character: str) -> bool:
+    """Whether it is a control or line separator, or turns the direction of writing."""
+    turning = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+    return unicodedata.category(character) in {"Cc", "Zl", "Zp"} or unicodedata.bidirectional(character) in turning
+
+
+def _text_of(part: Part) -> str:
+    if len(part.content) > _TEXT_PART_MAX_BYTES:
+        raise MalformedBody("A text is too long.")
+    try:
+        return part.content.decode()
+    except UnicodeDecodeError as error:
+        raise MalformedBody("Text is UTF-8.") from error

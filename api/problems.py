@@ -48,7 +48,7 @@ class UnsupportedMediaType(ApiError):
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     code = "unsupported_media_type"
     title = "The body's media type is not taken here"
-    detail = "Send application/json."
+    detail = "Send application/json; where a file is taken, multipart/form-data."
 
 
 class PayloadTooLarge(ApiError):

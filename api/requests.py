@@ -2,11 +2,14 @@
 
 import dataclasses
 import ipaddress
+from collections.abc import Collection
+from functools import cached_property
 from http import HTTPStatus
 from typing import cast
 from urllib.parse import quote
 
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest
 from rest_framework.request import Request
 
@@ -17,6 +20,9 @@ from api.platform.callers import Caller
 from api.platform.memberships import Memberships
 from api.platform.signing import Target
 from api.platform.tokens import Claims
+
+# What a form may have around its file: boundaries, headers, other fields.
+_FORM_MAX_BYTES = 64 * 1024
 
 
 class ApiRequest(Request):
@@ -31,6 +37,16 @@ class ApiRequest(Request):
     def begin(self) -> None:
         """Nothing is known yet."""
         self.claims, self.signing_device, self.signing_app_key = None, None, None
+
+    @cached_property
+    def body(self) -> bytes:
+        """The body, of no more bytes than the view takes; first looked for where it is needed. Raises RequestDataTooBig."""
+        request = self._request
+        if not self.parser_context["view"].takes_files:
+            return request.body
+        if int(request.META.get("CONTENT_LENGTH") or 0) > settings.UPLOAD_MAX_BYTES + _FORM_MAX_BYTES:
+            raise RequestDataTooBig
+        return request.read()
 
     def enter(self, memberships: Memberships) -> None:
         """Gives the caller the memberships that the gate has found."""
@@ -50,10 +66,10 @@ def shown(name: str) -> str:
     return name[:64] if name.isprintable() else ""
 
 
-def require_no_parameters(request: ApiRequest, *, but: str | None = None) -> None:
-    """For calls that take none, or one only. Raises UnknownParameter."""
+def require_no_parameters(request: ApiRequest, *, but: Collection[str] = ()) -> None:
+    """For calls that take none, or a few. Raises UnknownParameter."""
     for name in request.query_params:
-        if name != but:
+        if name not in but:
             raise UnknownParameter(parameter=shown(name))
 
 

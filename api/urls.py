@@ -3,7 +3,7 @@
 from django.urls import include, path
 from django.views.decorators.csrf import csrf_exempt
 
-from api import health
+from api import files, health
 from api.apis.auth.urls import well_known
 
 app_name = "api"
@@ -20,5 +20,6 @@ DOMAINS = [
 urlpatterns = [
     path("api/v1/health", csrf_exempt(health.HealthView.as_view()), name="health"),
     *(path(f"api/v1/{prefix}", include((f"api.apis.{domain}.urls", domain))) for prefix, domain in DOMAINS),
+    path("files/<path:name>", csrf_exempt(files.FileView.as_view()), name="file"),
     path(".well-known/", include((well_known, "well-known"))),
 ]

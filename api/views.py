@@ -1,4 +1,8 @@
-"""The base of every API view: proof, the gate, permission, in this order; then the method named for the verb."""
+"""The base of every API view: proof, the gate, permission, in this order; then the method named for the verb.
+
+A write under an Idempotency-Key is one transaction. What it has to do before that, because it takes long or is to stay
+whatever becomes of the rest, is the method `prepare_<verb>`.
+"""
 
 import functools
 from datetime import datetime
@@ -16,6 +20,7 @@ from rest_framework.views import APIView
 
 from api import conditions, idempotency, throttling
 from api.exceptions import ApiError, InvalidInput
+from api.parsers import FormParser
 from api.permissions import IsPublic
 from api.platform import gate, revocation
 from api.platform.limits import NOTHING_COUNTED, Decision, Limit
@@ -67,6 +72,10 @@ class ApiView(APIView):
     # True where an app below the minimum version is served all the same.
     serves_old_apps: ClassVar[bool] = False
     # Its answers carry secrets: they must not be stored anywhere.
+    # True where a file is uploaded: a form instead of JSON, and a larger body.
+    takes_files: ClassVar[bool] = False
+    # Parameters of the query that are known where one resource is read.
+    parameters: ClassVar[frozenset[str]] = frozenset()
     is_confidential: ClassVar[bool] = False
     cache_control: ClassVar[str] = "private, no-cache"
     deprecation: ClassVar[Deprecation | None] = None
@@ -95,6 +104,9 @@ class ApiView(APIView):
             self.initial(typed, *args, **kwargs)
             response = self._answer(typed)
         except Exception as error:  # noqa: BLE001 -- as DRF does: the handler renders refusals and re-raises the rest
+    def get_parsers(self) -> list[BaseParser]:
+        return [FormParser()] if self.takes_files else super().get_parsers()
+
             response = self.handle_exception(error)
         finalized: HttpResponseBase = self.finalize_response(typed, response, *args, **kwargs)
         return finalized
@@ -121,6 +133,9 @@ class ApiView(APIView):
         body = b"" if data is None else to_json(_cut(data, fields) if fields else data)
         headers = {name: value for name, value in response.items() if name != "Content-Type"}
         rendered = HttpResponse(body, "application/json", response.status_code, headers=headers)
+        prepare = getattr(self, f"prepare_{verb}", None)
+        if prepare is not None:
+            prepare(request, *self.args, **self.kwargs)
         if data is None:
             del rendered["Content-Type"]
         elif not self.is_confidential and "ETag" not in rendered and response.status_code < HTTPStatus.MULTIPLE_CHOICES:
@@ -184,7 +199,7 @@ class ApiView(APIView):
             return  # which is what the answer says
         is_read = request.method in throttling.SAFE_METHODS
         if not (self.is_list and is_read):
-            require_no_parameters(request, but="fields" if is_read else None)
+            require_no_parameters(request, but={"fields", *self.parameters} if is_read else ())
         if not self.takes_body and request.method not in throttling.SAFE_METHODS and request.data:
             raise InvalidInput.of("", "unknown_field", "This call takes no body.")
 

@@ -60,3 +60,7 @@ def deployment_is_hardened(app_configs: Any, **kwargs: Any) -> Iterable[CheckMes
         yield Error("CELERY_BROKER_URL is missing", id="handset.E014")
     if settings.TRUSTED_PROXY_COUNT < 0:
         yield Error("TRUSTED_PROXY_COUNT is missing: say how many proxies stand in front, 0 if none", id="handset.E015")
+    if not settings.AWS_STORAGE_BUCKET_NAME and not settings.FILES_PATH:
+        yield Error(
+            "AWS_STORAGE_BUCKET_NAME is missing (or FILES_PATH, a folder that all servers share)", id="handset.E016"
+        )

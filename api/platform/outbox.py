@@ -48,13 +48,22 @@ def task_names() -> Sequence[str]:
     return sorted(_tasks)
 
 
-def enqueue(name: str, arguments: dict[str, Any] | None = None, *, dedup_key: str | None = None) -> None:
-    """Writes a call of the task `name`; it runs after the transaction has committed, at least once.
+def enqueue(
+    name: str,
+    arguments: dict[str, Any] | None = None,
+    *,
+    dedup_key: str | None = None,
+    delay_seconds: int = 0,
+) -> None:
+    """Writes a call of the task `name`; it runs after the transaction has committed and the delay is over, at least once.
 
     `dedup_key` makes a second message with the same key a no-op. Arguments hold ids, never secrets.
     """
     request_id = structlog.contextvars.get_contextvars().get("request_id", "")
-    message = OutboxMessage(task=name, arguments=arguments or {}, dedup_key=dedup_key, request_id=request_id)
+    due_at = timezone.now() + timedelta(seconds=delay_seconds)
+    message = OutboxMessage(
+        task=name, arguments=arguments or {}, dedup_key=dedup_key, request_id=request_id, due_at=due_at
+    )
     OutboxMessage.objects.bulk_create([message], ignore_conflicts=dedup_key is not None)
 
 

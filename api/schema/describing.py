@@ -22,17 +22,29 @@ def answers(
     *,
     summary: str,
     takes: type[serializers.Serializer[Any]] | None = None,
+    asks: type[serializers.Serializer[Any]] | None = None,
     statuses: Sequence[HTTPStatus] = (HTTPStatus.OK,),
     errors: Errors = (),
 ) -> Callable[[Method], Method]:
-    """Documents an operation that answers one resource (or nothing), and what body it takes.
+    """Documents an operation that answers one resource (or nothing), what body it takes, and what its query asks.
 
     `errors` are those of its own rules; what any such call can meet is known from the view. Examples stand on the
     serializers, as `example`.
     """
-    examples = [*_example_of(takes, request_only=True), *_example_of(answer, response_only=True)]
+    codes = [str(int(status)) for status in statuses]
+    examples = [
+        *_example_of(takes, request_only=True),
+        *_example_of(answer, response_only=True, status_codes=codes),
+    ]
     responses = {int(status): answer for status in statuses}
-    return _described(errors, summary=summary, request=takes, responses=responses, examples=examples)
+    return _described(
+        errors,
+        summary=summary,
+        parameters=[asks] if asks else [],
+        request=takes,
+        responses=responses,
+        examples=examples,
+    )
 
 
 def _example_of(serializer: type[serializers.Serializer[Any]] | None, **only: Any) -> list[OpenApiExample]:

@@ -1,5 +1,7 @@
 """The process: who it is, what it is made of, in which order a request passes through it."""
 
+from typing import Any
+
 import django_stubs_ext
 
 from core.settings import env
@@ -99,8 +101,7 @@ STATIC_URL = "/static/"
 STATIC_ROOT = None if EMBEDDED else BASE_DIR / "staticfiles"  # the embedded default serves from the sources
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = EMBEDDED
-STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+STORAGES: dict[str, dict[str, Any]] = {  # people's own files: core.settings.stores
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if EMBEDDED

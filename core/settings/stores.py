@@ -1,8 +1,9 @@
-"""Databases, caches, the state store and the broker, each with its timeouts."""
+"""Databases, caches, the state store, the broker and the files, each with its timeouts."""
 
 from typing import Any
 
 from core.settings import env
+from core.settings.base import STORAGES
 
 # A call to a store must be shorter than the probe that watches the process (seconds).
 CONNECT_TIMEOUT_SECONDS = 2
@@ -79,6 +80,31 @@ CACHES: dict[str, dict[str, Any]] = {
     else {"BACKEND": "api.platform.counters.DatabaseCounters"},
 }
 RATELIMIT_USE_CACHE = "counters"
+
+# Files that people send: in a bucket that speaks S3, or in a folder of this server.
+AWS_STORAGE_BUCKET_NAME = env.text("AWS_STORAGE_BUCKET_NAME")
+AWS_S3_ENDPOINT_URL = env.text("AWS_S3_ENDPOINT_URL")
+AWS_S3_REGION_NAME = env.text("AWS_S3_REGION_NAME")
+AWS_ACCESS_KEY_ID = env.text("AWS_ACCESS_KEY_ID")
+AWS_SECRET_ACCESS_KEY = env.text("AWS_SECRET_ACCESS_KEY")
+FILES_PATH = env.text("FILES_PATH", str(env.VAR_DIR / "files") if env.EMBEDDED else "")
+STORAGES["default"] = (
+    {
+        "BACKEND": "api.platform.buckets.Bucket",
+        "OPTIONS": {
+            "bucket_name": AWS_STORAGE_BUCKET_NAME,
+            "endpoint_url": AWS_S3_ENDPOINT_URL or None,
+            "region_name": AWS_S3_REGION_NAME or None,
+            "access_key": AWS_ACCESS_KEY_ID or None,
+            "secret_key": AWS_SECRET_ACCESS_KEY or None,
+        },
+    }
+    if AWS_STORAGE_BUCKET_NAME
+    else {
+        "BACKEND": "api.platform.storage.Folder",
+        "OPTIONS": {"location": FILES_PATH, "base_url": "/files/", "allow_overwrite": True},
+    }
+)
 
 # RabbitMQ or Redis. Empty: `manage.py run_outbox` executes background work itself.
 CELERY_BROKER_URL = env.text("CELERY_BROKER_URL")

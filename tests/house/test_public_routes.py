@@ -19,6 +19,7 @@ EXPECTED = {
     "health/": "up or not",
     "health/ready/": "up or not",
     "api/v1/health": "up or not",
+    "files/<path:name>": "its address is signed",
     ".well-known/jwks.json": "public keys",
     "api/v1/device/register/": "signed by an app key",
     "api/v1/device/rotate/": "signed by the device",
@@ -104,6 +105,7 @@ def test_a_device_without_a_person_meets_a_person_s_address_with_403(phone: Phon
 
 
 @pytest.mark.django_db
+        "api/v1/users/check_username/",
 def test_tokens_elsewhere_than_in_their_header_are_not_looked_for(alice: Person) -> None:
     alice.get("me/")
     access = alice.phone.state.access

@@ -1,9 +1,28 @@
 """People on the wire."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from rest_framework import serializers
 
 from api import fields
+from api.apis.users.selectors import PREFERENCES
 from api.models import Theme
+from api.requests import ApiRequest
+
+_SIGNED = "?expires=1795254300&signature=RXhhbXBsZS1ub3QtYS1zaWduYXR1cmU"
+_AVATAR_NAME = "avatars/k3v9q2m7x4w8r5t1n6p0b7z2/avatar-ada-20261121T093000-7KQ2MX"
+_AVATAR = {
+    "small": f"https://api.example.com/files/{_AVATAR_NAME}.webp{_SIGNED}",
+    "large": f"https://api.example.com/files/{_AVATAR_NAME}_lg.webp{_SIGNED}",
+}
+
+
+class AvatarSerializer(serializers.Serializer[dict[str, str]]):
+    """Addresses of square pictures (WebP), good for a while; they need no proof."""
+
+    small = serializers.URLField(help_text="160 pixels a side.")
+    large = serializers.URLField(help_text="600 pixels a side.")
 
 
 class TopicPreferencesSerializer(serializers.Serializer[dict[str, bool]]):
@@ -30,7 +49,7 @@ class ProfileSerializer(serializers.Serializer[dict[str, object]]):
         "birth_date": "1985-12-10",
         "location": "London",
         "about": "",
-        "avatar": None,
+        "avatar": _AVATAR,
         "preferred_language": "en-GB",
         "preferred_theme": "system",
         "time_zone": "Europe/London",
@@ -56,7 +75,7 @@ class ProfileSerializer(serializers.Serializer[dict[str, object]]):
     birth_date = serializers.DateField(allow_null=True)
     location = serializers.CharField()
     about = serializers.CharField()
-    avatar = serializers.CharField(allow_null=True)
+    avatar = AvatarSerializer(allow_null=True)
     preferred_language = serializers.CharField(help_text="BCP 47.")
     preferred_theme = serializers.ChoiceField(choices=Theme.choices)
     time_zone = serializers.CharField(help_text="IANA.")
@@ -86,3 +105,64 @@ class ProfileUpdateSerializer(fields.StrictSerializer):
     preferred_theme = serializers.ChoiceField(choices=Theme.choices, required=False)
     time_zone = fields.TimeZoneField(required=False)
     has_finished_onboarding = fields.BooleanField(required=False)
+
+
+def represent_profile(request: ApiRequest, profile: Mapping[str, Any]) -> dict[str, Any]:
+    """A profile with addresses that are complete, also those of this server's own files."""
+    avatar = profile["avatar"]
+    if avatar is not None:
+        avatar = {size: request.build_absolute_uri(address) for size, address in avatar.items()}
+    return {**profile, "avatar": avatar}
+
+
+class AvatarUploadSerializer(fields.StrictSerializer):
+    """A JPEG, PNG, WebP or GIF; its middle square is taken."""
+
+    file = fields.UploadField()
+
+
+class TopicPreferencesUpdateSerializer(fields.StrictSerializer):
+    updates = fields.BooleanField(required=False)
+    tips = fields.BooleanField(required=False)
+    payment = fields.BooleanField(required=False)
+
+
+class NotificationPreferencesUpdateSerializer(fields.StrictSerializer):
+    email = TopicPreferencesUpdateSerializer(required=False)
+    push = TopicPreferencesUpdateSerializer(required=False)
+
+
+class PreferencesSerializer(serializers.Serializer[dict[str, object]]):
+    """Language, looks, and what a person wants to be told."""
+
+    example = {name: ProfileSerializer.example[name] for name in PREFERENCES}
+
+    notification_preferences = NotificationPreferencesSerializer()
+    preferred_language = serializers.CharField(help_text="BCP 47.")
+    preferred_theme = serializers.ChoiceField(choices=Theme.choices)
+    time_zone = serializers.CharField(help_text="IANA.")
+    version = serializers.IntegerField(help_text="That of the profile.")
+
+
+class PreferencesUpdateSerializer(fields.StrictSerializer):
+    """What changes; of the notifications, too, what is left out stays as it is."""
+
+    example = {"notification_preferences": {"push": {"tips": False}}, "preferred_theme": "dark"}
+
+    notification_preferences = NotificationPreferencesUpdateSerializer(required=False)
+    preferred_language = fields.LanguageField(required=False)
+    preferred_theme = serializers.ChoiceField(choices=Theme.choices, required=False)
+    time_zone = fields.TimeZoneField(required=False)
+
+
+class UsernameSerializer(fields.StrictSerializer):
+    username = fields.TextField(max_length=255, help_text="The name that somebody would like.")
+
+
+class UsernameStateSerializer(serializers.Serializer[dict[str, object]]):
+    """Whether a username could be had now, and if not, why."""
+
+    example = {"available": False, "reason": "taken"}
+
+    available = serializers.BooleanField()
+    reason = serializers.ChoiceField(choices=["invalid", "reserved", "taken"], allow_null=True)
