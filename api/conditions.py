@@ -25,7 +25,7 @@ class PreconditionRequired(ApiError):
     code = "precondition_required"
     title = "Say which version you change"
     detail = "Send If-Match with the ETag that you have read."
-    remedy = "Repeat it with If-Match: the ETag of what was read."
+    remedy = "Read it again, and repeat it with If-Match: the ETag of what was read."
 
 
 _TAG = re.compile(r'(?:W/)?"([\x21\x23-\x7e]*)"')

@@ -21,7 +21,7 @@ class AppUpgradeRequired(ApiError):
     code = "app_upgrade_required"
     title = "This version of the app is served no more"
     detail = "Install the present version."
-    remedy = "Give up: send the person to `store_url`."
+    remedy = "Update the app: send the person to `store_url`."
 
 
 def parse_version(text: str) -> Version | None:

@@ -43,8 +43,12 @@ def test_env_example_holds_exactly_what_is_read_in_that_order(tmp_path: Path) ->
 def test_defaults_in_env_example_are_those_of_the_code(tmp_path: Path) -> None:
     _, without = loaded(VAR_DIR=str(tmp_path))
     given = {name: default for name, default in documented() if default}
-    # These two are written relative to the project.
-    given |= {"VAR_DIR": str(tmp_path), "DATABASE_URL": f"sqlite:///{tmp_path}/handset.sqlite3"}
+    # These are written relative to the project.
+    given |= {
+        "VAR_DIR": str(tmp_path),
+        "DATABASE_URL": f"sqlite:///{tmp_path}/handset.sqlite3",
+        "EMAIL_FILE_PATH": f"{tmp_path}/mail",
+    }
     _, with_defaults = loaded(**given)
 
     assert with_defaults == without

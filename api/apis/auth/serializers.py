@@ -83,7 +83,7 @@ _MERGE_HELP = "Where a guest with data is signed in: true keeps the data in the 
 _WITHOUT_PASSWORD = "Absent for people without a password, who have signed in within ten minutes."  # noqa: S105 -- a help text
 
 
-class AddressSerializer(fields.StrictSerializer):
+class EmailAddressSerializer(fields.StrictSerializer):
     """An address, whoever has it."""
 
     example = {"email": "ada@example.com"}
@@ -91,7 +91,7 @@ class AddressSerializer(fields.StrictSerializer):
     email = fields.EmailField()
 
 
-class CredentialsSerializer(AddressSerializer):
+class CredentialsSerializer(EmailAddressSerializer):
     """What somebody proves themselves by."""
 
     example = {"email": "ada@example.com", "password": "an example, never a password"}
@@ -147,7 +147,7 @@ class ChangePasswordSerializer(fields.StrictSerializer):
     new_password = fields.SecretField(max_length=settings.PASSWORD_MAX_LENGTH)
 
 
-class AddressChangeSerializer(AddressSerializer):
+class AddressChangeSerializer(EmailAddressSerializer):
     """The address that is to be, and proof of who wants it."""
 
     example = {"email": "ada@example.org", "current_password": "an example, never a password"}

@@ -1,27 +1,27 @@
 from django.urls import path
 
-from api.apis.auth import views
+from api.apis.auth.views import accounts, people, tokens
 
-well_known = [path("jwks.json", views.JwksView.as_view(), name="jwks")]
+well_known = [path("jwks.json", tokens.JwksView.as_view(), name="jwks")]
 
 urlpatterns = [
-    path("auth/get-token/", views.GetTokenView.as_view(), name="get-token"),
-    path("auth/refresh-token/", views.RefreshTokenView.as_view(), name="refresh-token"),
-    path("auth/check/", views.CheckView.as_view(), name="check"),
-    path("auth/register/", views.RegisterView.as_view(), name="register"),
-    path("auth/guest/", views.GuestView.as_view(), name="guest"),
-    path("auth/magic/request/", views.MagicRequestView.as_view(), name="magic-request"),
-    path("auth/magic/verify/", views.MagicVerifyView.as_view(), name="magic-verify"),
-    path("auth/change-password/", views.ChangePasswordView.as_view(), name="change-password"),
-    path("auth/password-reset/request/", views.PasswordResetRequestView.as_view(), name="password-reset-request"),
-    path("auth/password-reset/confirm/", views.PasswordResetConfirmView.as_view(), name="password-reset-confirm"),
-    path("auth/email/", views.AddressView.as_view(), name="address"),
-    path("auth/email/verify/", views.AddressVerifyView.as_view(), name="address-verify"),
-    path("auth/email/confirm/request/", views.ConfirmationRequestView.as_view(), name="confirmation-request"),
-    path("auth/email/confirm/", views.ConfirmationView.as_view(), name="confirmation"),
-    path("auth/logout-all/", views.SignOutEverywhereView.as_view(), name="logout-all"),
-    path("auth/logout/", views.SignOutView.as_view(), name="logout"),
-    path("token/refresh/", views.RefreshTokenView.as_view(), name="token-refresh"),
-    path("token/verify/", views.VerifyTokenView.as_view(), name="token-verify"),
-    path("token/pair/", views.SignInView.as_view(), name="token-pair"),
+    path("auth/get-token/", tokens.GetTokenView.as_view(), name="get-token"),
+    path("auth/refresh-token/", tokens.RefreshTokenView.as_view(), name="refresh-token"),
+    path("auth/check/", tokens.CheckView.as_view(), name="check"),
+    path("auth/register/", people.RegisterView.as_view(), name="register"),
+    path("auth/guest/", people.GuestView.as_view(), name="guest"),
+    path("auth/magic/request/", people.MagicRequestView.as_view(), name="magic-request"),
+    path("auth/magic/verify/", people.MagicVerifyView.as_view(), name="magic-verify"),
+    path("auth/change-password/", accounts.ChangePasswordView.as_view(), name="change-password"),
+    path("auth/password-reset/request/", accounts.PasswordResetRequestView.as_view(), name="password-reset-request"),
+    path("auth/password-reset/confirm/", accounts.PasswordResetConfirmView.as_view(), name="password-reset-confirm"),
+    path("auth/email/", accounts.AddressView.as_view(), name="address"),
+    path("auth/email/verify/", accounts.AddressVerifyView.as_view(), name="address-verify"),
+    path("auth/email/confirm/request/", accounts.ConfirmationRequestView.as_view(), name="confirmation-request"),
+    path("auth/email/confirm/", accounts.ConfirmationView.as_view(), name="confirmation"),
+    path("auth/logout-all/", people.SignOutEverywhereView.as_view(), name="logout-all"),
+    path("auth/logout/", people.SignOutView.as_view(), name="logout"),
+    path("token/refresh/", tokens.RefreshTokenView.as_view(), name="token-refresh"),
+    path("token/verify/", tokens.VerifyTokenView.as_view(), name="token-verify"),
+    path("token/pair/", people.SignInView.as_view(), name="token-pair"),
 ]

@@ -12,6 +12,7 @@ from api.apis.auth.services.addresses import (
     request_confirmation,
 )
 from api.apis.auth.services.codes import request_magic_code, sign_in_by_code
+from api.apis.auth.services.ending import end_sessions, end_superseded, forget_ended_sessions
 from api.apis.auth.services.failures import account_key, forget_old_failures
 from api.apis.auth.services.guests import AlreadySignedIn, GuestHasData, forget_merged_guests, open_guest
 from api.apis.auth.services.mails import mail_change_notice, mail_proof
@@ -39,9 +40,6 @@ from api.apis.auth.services.sessions import (
     SessionExpired,
     TokenGrant,
     device_tokens,
-    end_sessions,
-    end_superseded,
-    forget_ended_sessions,
     refresh,
     require_valid_token,
 )

@@ -7,9 +7,9 @@ from django.db import IntegrityError, transaction
 
 from api.apis.auth.services import proofs
 from api.apis.auth.services.codes import prove_address
+from api.apis.auth.services.ending import end_other_sessions, end_sessions
 from api.apis.auth.services.passwords import AccountRequired, prove_person
 from api.apis.auth.services.proofs import InvalidOrExpired, locked_person
-from api.apis.auth.services.sessions import end_other_sessions, end_sessions
 from api.apis.users.services import EmailTaken
 from api.exceptions import ApiError, SignInRequired
 from api.models import EndReason, MailedProof, ProofPurpose, Session, User

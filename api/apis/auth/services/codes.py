@@ -7,11 +7,11 @@ import uuid
 from django.conf import settings
 
 from api.apis.auth.services import proofs
+from api.apis.auth.services.ending import end_sessions
 from api.apis.auth.services.guests import settle_guest, upgrade_guest
 from api.apis.auth.services.proofs import InvalidOrExpired
 from api.apis.auth.services.sessions import (
     TokenGrant,
-    end_sessions,
     grant_of,
     locked_device,
     note_sign_in,

@@ -10,16 +10,10 @@ from django.contrib.auth.hashers import make_password
 from django.utils import timezone
 
 from api.apis.auth.services import failures, proofs
+from api.apis.auth.services.ending import end_other_sessions, end_sessions
 from api.apis.auth.services.people import InvalidCredentials
 from api.apis.auth.services.proofs import InvalidOrExpired, locked_person
-from api.apis.auth.services.sessions import (
-    TokenGrant,
-    end_other_sessions,
-    end_sessions,
-    grant_of,
-    locked_device,
-    require_present,
-)
+from api.apis.auth.services.sessions import TokenGrant, grant_of, locked_device, require_present
 from api.apis.users import services as users
 from api.exceptions import ApiError, SignInRequired
 from api.models import EndReason, MailedProof, Outcome, ProofPurpose, Session, User

@@ -8,10 +8,10 @@ from typing import Any
 from django.conf import settings
 
 from api.apis.auth.services import failures, proofs
+from api.apis.auth.services.ending import end_sessions
 from api.apis.auth.services.guests import AlreadySignedIn, settle_guest, upgrade_guest
 from api.apis.auth.services.sessions import (
     TokenGrant,
-    end_sessions,
     grant_of,
     lock_device,
     locked_device,

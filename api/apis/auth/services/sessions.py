@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db.models import F
 from django.utils import timezone
 
+from api.apis.auth.services.ending import end, end_oldest
 from api.models import Device, EndReason, Outcome, Session, User
 from api.platform import audit, keys, revocation, tokens
 from api.platform.callers import Caller
@@ -19,8 +20,6 @@ from api.platform.device_keys import DeviceRevoked
 from api.platform.revocation import SessionState
 from api.platform.tokens import TokenInvalid, TokenRefused, TokenRevoked
 from api.platform.transactions import transactional
-
-ENDED_SESSION_DAYS = 30  # how long people see which sessions ended, when and why
 
 
 class SessionExpired(TokenRefused):
@@ -106,7 +105,7 @@ def live_session(caller: Caller, device: Device) -> Session | None:
         return None
     session.device = device
     if _is_over(session):
-        _end(caller, [session.id], EndReason.EXPIRED)
+        end(caller, [session.id], EndReason.EXPIRED)
         return None
     return session
 
@@ -157,7 +156,7 @@ def open_session(
         Session.objects.filter(id=before.id).update(successor=session)
         revocation.announce([before.id])
     if user is not None:
-        _end_oldest(caller, user)
+        end_oldest(caller, user)
     return session
 
 
@@ -181,14 +180,6 @@ def note_sign_in(caller: Caller, session: Session, person: User) -> None:
         on_behalf_of=person.id,
         changes={"amr": [None, session.amr]},
     )
-
-
-def _end_oldest(caller: Caller, user: User) -> None:
-    """Keeps a person's live sessions within their number; the oldest end."""
-    live = Session.objects.filter(user=user, ended_at=None, live_device__isnull=False).order_by("-created_at", "-id")
-    surplus = list(live.values_list("id", flat=True)[settings.SESSIONS_PER_PERSON :])
-    if surplus:
-        _end(caller, surplus, EndReason.TOO_MANY)
 
 
 def repeatable_successor(session_id: uuid.UUID | None, *, opened_by: str, opening_digest: bytes) -> Session | None:
@@ -269,7 +260,7 @@ def _is_same_attempt(kept: bytes | None, given: bytes | None) -> bool:
 
 def _end_for_reuse(caller: Caller, session: Session) -> None:
     Device.objects.filter(id=session.device_id, rekey_requested_at=None).update(rekey_requested_at=timezone.now())
-    _end(caller, [session.id], EndReason.REFRESH_REUSED)
+    end(caller, [session.id], EndReason.REFRESH_REUSED)
     audit.record(
         caller,
         "auth.refresh_reuse_detected",
@@ -278,60 +269,6 @@ def _end_for_reuse(caller: Caller, session: Session) -> None:
         on_behalf_of=session.user_id or "",
         outcome=Outcome.REFUSED,
     )
-
-
-def end_sessions(
-    caller: Caller,
-    *,
-    reason: EndReason,
-    session_id: uuid.UUID | None = None,
-    device_id: uuid.UUID | None = None,
-    user_id: uuid.UUID | None = None,
-) -> int:
-    """Ends the live sessions of one session id, device or person; returns how many. Part of the caller's transaction."""
-    chosen = {"id": session_id, "device_id": device_id, "user_id": user_id}
-    given = {column: value for column, value in chosen.items() if value is not None}
-    assert len(given) == 1
-    ids = list(Session.objects.filter(ended_at=None, **given).values_list("id", flat=True))
-    _end(caller, ids, reason)
-    return len(ids)
-
-
-def end_other_sessions(caller: Caller, *, user_id: uuid.UUID, but: uuid.UUID, reason: EndReason) -> int:
-    """Ends a person's live sessions except one; returns how many. Part of the caller's transaction."""
-    others = Session.objects.filter(ended_at=None, user_id=user_id).exclude(id=but)
-    ids = list(others.values_list("id", flat=True))
-    _end(caller, ids, reason)
-    return len(ids)
-
-
-def _end(caller: Caller, session_ids: list[uuid.UUID], reason: EndReason) -> None:
-    now = timezone.now()
-    Session.objects.filter(id__in=session_ids, ended_at=None).update(
-        live_device=None, ended_at=now, end_reason=reason, ended_by=caller.user_id, updated_at=now
-    )
-    for session_id in session_ids:
-        audit.record(
-            caller, "session.ended", target_kind="session", target_id=session_id, changes={"reason": [None, reason]}
-        )
-    revocation.announce(session_ids)
-
-
-def end_superseded(*, most: int = 1000) -> int:
-    """Ends up to `most` sessions whose successor nobody used in the time for asking again; returns how many."""
-    before = timezone.now() - timedelta(seconds=settings.SESSION_OVERLAP_SECONDS)
-    over = Session.objects.filter(superseded_at__lt=before, ended_at=None)
-    ids = list(over.values_list("id", flat=True)[:most])
-    now = timezone.now()
-    rows = Session.objects.filter(id__in=ids, ended_at=None)
-    return rows.update(ended_at=now, end_reason=EndReason.REPLACED, updated_at=now)
-
-
-def forget_ended_sessions(*, most: int = 1000) -> int:
-    """Deletes up to `most` sessions that ended longer ago than people see them; returns how many."""
-    before = timezone.now() - timedelta(days=ENDED_SESSION_DAYS)
-    ids = list(Session.objects.filter(ended_at__lt=before).values_list("id", flat=True)[:most])
-    return Session.objects.filter(id__in=ids).delete()[0]
 
 
 def require_valid_token(caller: Caller, *, token: str) -> str:
