@@ -37,7 +37,7 @@ class IdempotencyKeyReused(ApiError):
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     code = "idempotency_key_reused"
     title = "The Idempotency-Key belongs to another request"
-    remedy = "Take a new key for a new request; a repeat is the same to the byte."
+    remedy = "Give up: two requests were given one key. A repeat is the same to the byte."
 
 
 class Answer(NamedTuple):
