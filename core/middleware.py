@@ -27,6 +27,9 @@ log = structlog.get_logger("handset.request")
 Handler = Callable[[HttpRequest], HttpResponse]
 
 _PROBES = ("/health", "/api/v1/health")
+# SQLite has one writer at a time, and lets those who wait try again in no order: with more at once, some wait very long.
+_SQLITE_AT_ONCE = 8
+_TURN_SECONDS = 10
 _COMPRESSED_FROM_BYTES = 1024
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -118,24 +121,33 @@ class BulkheadMiddleware:
     """Keeps two threads of the process free of work: one for the probes that ask a store, one for liveness.
 
     While a store hangs, whoever waits for it fills all the others. The next is told at once to come back later, instead
-    of standing in a line in which the probes stand too.
+    of standing in a line in which the probes stand too. In the embedded default those inside take turns.
     """
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
         self._lock = threading.Lock()
         self._inside = 0
+        is_sqlite = settings.DATABASES["default"]["ENGINE"].endswith("sqlite3")
+        self._turns = threading.Semaphore(_SQLITE_AT_ONCE if is_sqlite else settings.WEB_THREADS)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not self._enter(settings.WEB_THREADS - (1 if request.path_info.startswith(_PROBES) else 2)):
-            refusal = problems.respond(request, TemporarilyUnavailable(retry_after_seconds=1))
-            refusal._has_been_logged = True  # type: ignore[attr-defined]  # Django's own line for each 5xx: they are many
-            return refusal
+        is_probe = request.path_info.startswith(_PROBES)
+        if not self._enter(settings.WEB_THREADS - (1 if is_probe else 2)):
+            return _refusal(request)
         try:
-            return self.get_response(request)
+            return self.get_response(request) if is_probe else self._in_turn(request)
         finally:
             with self._lock:
                 self._inside -= 1
+
+    def _in_turn(self, request: HttpRequest) -> HttpResponse:
+        if not self._turns.acquire(timeout=_TURN_SECONDS):
+            return _refusal(request)
+        try:
+            return self.get_response(request)
+        finally:
+            self._turns.release()
 
     def _enter(self, most: int) -> bool:
         with self._lock:
@@ -143,6 +155,12 @@ class BulkheadMiddleware:
                 return False
             self._inside += 1
             return True
+
+
+def _refusal(request: HttpRequest) -> HttpResponse:
+    refusal = problems.respond(request, TemporarilyUnavailable(retry_after_seconds=1))
+    refusal._has_been_logged = True  # type: ignore[attr-defined]  # Django's own line for each 5xx: they are many
+    return refusal
 
 
 class ContentSecurityPolicyMiddleware:

@@ -11,7 +11,7 @@ import pytest
 from handset_client import Client
 from handset_client.outcomes import accept
 
-from tests.faults.conftest import CROWD, PASSWORD, Site
+from tests.faults.conftest import FEW, PASSWORD, Site
 from tests.faults.probes import watching
 from tests.faults.stores import rest
 from tests.faults.writers import Load, Writer
@@ -40,16 +40,20 @@ def embedded(tmp_path: Path) -> Iterator[tuple[Gunicorn, list[Writer]]]:
     try:
         server.wait_until_up()
         with ThreadPoolExecutor(4) as pool:
-            yield server, list(pool.map(sign_up, range(CROWD)))
+            yield server, list(pool.map(sign_up, range(FEW)))
     finally:
         server.stop()
+
+
+def _connection(folder: Path) -> sqlite3.Connection:
+    return sqlite3.connect(folder / "handset.sqlite3", timeout=30, isolation_level=None)
 
 
 def test_held_by_another_process(site: Site, embedded: tuple[Gunicorn, list[Writer]], tmp_path: Path) -> None:
     server, writers = embedded
     with (
         watching(server.port, tmp_path / "probes.log") as watch,
-        closing(sqlite3.connect(tmp_path / "handset.sqlite3", isolation_level=None)) as holder,
+        closing(_connection(tmp_path)) as holder,
         Load(writers) as load,
     ):
         began_at = time.monotonic()
@@ -60,6 +64,6 @@ def test_held_by_another_process(site: Site, embedded: tuple[Gunicorn, list[Writ
         load.wait_for_everybody()
     alive = watch.require_alive(began_at, ended_at)
     acknowledged = sorted(contact_id.hex for writer in writers for contact_id in writer.acknowledged)
-    with closing(sqlite3.connect(tmp_path / "handset.sqlite3")) as reader:
+    with closing(_connection(tmp_path)) as reader:
         assert [row[0] for row in reader.execute("SELECT id FROM contact ORDER BY id")] == acknowledged
     site.say(f"SQLite held for {HELD_SECONDS} s: {load.told()}", alive, f"{len(acknowledged)} acknowledged and stored")

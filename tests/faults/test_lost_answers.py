@@ -22,7 +22,7 @@ pytestmark = pytest.mark.faults
 WRITERS = 12
 CUTS = 30
 SILENT_SECONDS = 6
-KILLS = 5
+KILLS = 3
 KEYS, COPIES = 20, 20
 
 Proxied = tuple[Proxy, Gunicorn]

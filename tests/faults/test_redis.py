@@ -14,7 +14,7 @@ from tests.services.servers import wait_until
 
 pytestmark = pytest.mark.faults
 
-FAULT_SECONDS = 3
+FAULT_SECONDS = 2
 
 
 def _signed(phone: Client) -> Attempt:

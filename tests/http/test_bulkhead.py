@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
+from django.conf import settings
+from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 from pytest_django import Settings
 
-from core.middleware import BulkheadMiddleware
+from core.middleware import _SQLITE_AT_ONCE, BulkheadMiddleware
 
 THREADS = 5
 PATH = "/api/v1/contacts/"
@@ -23,7 +25,7 @@ class Hall:
         self.release = threading.Event()
         self._entered = threading.Semaphore(0)
         self._bulkhead = BulkheadMiddleware(self._hang)
-        self._pool = ThreadPoolExecutor(THREADS)
+        self._pool = ThreadPoolExecutor(settings.WEB_THREADS)
 
     def _hang(self, request: HttpRequest) -> HttpResponse:
         self._entered.release()
@@ -33,10 +35,10 @@ class Hall:
     def call(self, path: str = PATH) -> HttpResponse:
         return self._bulkhead(RequestFactory().get(path))
 
-    def fill(self, number: int, path: str = PATH) -> list["Future[HttpResponse]"]:
-        """That many calls, each of which hangs when this returns."""
+    def fill(self, number: int, path: str = PATH, *, served: int | None = None) -> list["Future[HttpResponse]"]:
+        """That many calls, each of which hangs when this returns, or at least `served` of them."""
         calls = [self._pool.submit(self.call, path) for _ in range(number)]
-        for _ in calls:
+        for _ in range(number if served is None else served):
             assert self._entered.acquire(timeout=10)
         return calls
 
@@ -69,6 +71,17 @@ def test_one_probe_gets_past_a_full_house(hall: Hall, path: str) -> None:
     assert hall.call(path).status_code == 503
     hall.release.set()
     assert probe.result(10).content == b"served"
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="other databases serve as many as there are threads")
+def test_on_sqlite_those_inside_take_turns(settings: Settings) -> None:
+    settings.WEB_THREADS = 4 * _SQLITE_AT_ONCE
+    hall = Hall()
+    calls = hall.fill(2 * _SQLITE_AT_ONCE, served=_SQLITE_AT_ONCE)
+    assert not hall._entered.acquire(timeout=0.2)
+    hall.release.set()
+    assert [call.result(10).content for call in calls] == [b"served"] * 2 * _SQLITE_AT_ONCE
+    hall._pool.shutdown()
 
 
 def test_who_fails_inside_leaves_as_well(settings: Settings) -> None:
