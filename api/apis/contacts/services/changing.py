@@ -8,17 +8,16 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
-import phonenumbers
 from django.db import IntegrityError, transaction
-from django.db.models import F
 from django.utils import timezone
 
 from api.apis.contacts.selectors import contact_key, restorable_since
+from api.apis.contacts.services.finding import KEYS, index, set_keys, store_words, weights_of
 from api.apis.orgs import selectors as orgs
 from api.exceptions import ApiError, IdConflict, InvalidInput, NotThere
 from api.models import Contact, ContactTerm
 from api.models.base import uuid7
-from api.platform import audit, changes, search
+from api.platform import audit, changes
 from api.platform.callers import Caller
 from api.platform.ids import slug_for
 from api.platform.statements import insert
@@ -86,7 +85,7 @@ def create_contact(
     )
     _set_primaries(contact, primaries)
     _complete_name(contact)
-    _set_keys(contact)
+    set_keys(contact)
     try:
         _insert(caller, contact)
     except IntegrityError:
@@ -115,7 +114,7 @@ def _insert(caller: Caller, contact: Contact) -> None:
                 raise
             if attempt == _SLUG_ATTEMPTS:
                 raise SlugConflict from None
-    _store_words(contact, _weights(contact))
+    store_words(contact, weights_of(contact))
     _record(caller, contact, "contact.created", {"display_name": [None, contact.display_name]})
 
 
@@ -168,9 +167,9 @@ def update_contact(
     _complete_name(contact)
     changed = [field for field in BLANK if getattr(contact, field) != before[field]]
     if changed:
-        _set_keys(contact)
-        _store(contact, change_seq, [*changed, *_KEYS])
-        _index(contact)
+        set_keys(contact)
+        _store(contact, change_seq, [*changed, *KEYS])
+        index(contact)
         _record(
             caller, contact, "contact.updated", {field: [before[field], getattr(contact, field)] for field in changed}
         )
@@ -197,7 +196,7 @@ def restore_contact(caller: Caller, *, name: str) -> uuid.UUID:
             raise NotThere
         contact.deleted_at = None
         _store(contact, change_seq, ["deleted_at"])
-        _index(contact)
+        index(contact)
         _record(caller, contact, "contact.restored", {})
     return contact.id
 
@@ -268,102 +267,9 @@ def _complete_name(contact: Contact) -> None:
         raise InvalidInput.of("display_name", "required", "At least one name is needed.")
 
 
-_KEYS = ("display_name_key", "first_name_key", "last_name_key", "email_key")
-
-
-def _set_keys(contact: Contact) -> None:
-    contact.display_name_key = search.sort_key(contact.display_name)
-    contact.first_name_key = search.sort_key(contact.first_name)
-    contact.last_name_key = search.sort_key(contact.last_name)
-    contact.email_key = search.sort_key(primary_value(contact.emails))
-
-
-def primary_value(entries: list[dict[str, Any]]) -> str:
-    """The value of the primary entry, or the empty text."""
-    return next((entry["value"] for entry in entries if entry["is_primary"]), "")
-
-
-# Rows of one statement: SQLite binds no more than 32,766 values.
-_WORDS_AT_ONCE = 500
-
-# How much a word counts for the rank, by where it stands.
-_NAME, _REACH, _COMPANY, _NOTES = 8, 4, 3, 1
-
-
-def _index(contact: Contact) -> None:
-    """Brings the words under which the contact is found up to date."""
-    weights = _weights(contact)
-    present = dict(ContactTerm.objects.filter(contact=contact).values_list("term", "weight"))
-    if present == weights:
-        return
-    stale = [term for term in present if weights.get(term) != present[term]]
-    ContactTerm.objects.filter(contact=contact, term__in=stale).delete()
-    _store_words(contact, {word: weight for word, weight in weights.items() if present.get(word) != weight})
-
-
-def _weights(contact: Contact) -> dict[str, int]:
-    weights: dict[str, int] = {}
-    for text, weight in _texts(contact):
-        for word in search.words(text):
-            weights[word] = max(weight, weights.get(word, 0))
-    return weights
-
-
-def _store_words(contact: Contact, weights: Mapping[str, int]) -> None:
-    terms = [
-        ContactTerm(organization_id=contact.organization_id, term=word, contact=contact, weight=weight)
-        for word, weight in weights.items()
-    ]
-    for first in range(0, len(terms), _WORDS_AT_ONCE):
-        insert(terms[first : first + _WORDS_AT_ONCE])
-
-
-def _texts(contact: Contact) -> list[tuple[str, int]]:
-    texts = [(name, _NAME) for name in (contact.display_name, contact.first_name, contact.last_name)]
-    texts += [(entry["value"], _REACH) for entry in contact.emails]
-    for entry in contact.phone_numbers:
-        number = phonenumbers.parse(entry["value"])
-        national = phonenumbers.national_significant_number(number)
-        texts += [(entry["value"], _REACH), (national, _REACH), (f"0{national}", _REACH)]
-    return [*texts, (contact.company, _COMPANY), (contact.notes, _NOTES)]
-
-
 def forget_tombstones(*, most: int = 500) -> int:
     """Deletes up to `most` contacts that were deleted longer ago than tombstones live; returns how many."""
     before = timezone.now() - timedelta(days=TOMBSTONE_DAYS)
     ids = list(Contact.objects.filter(deleted_at__lt=before).values_list("id", flat=True)[:most])
     deleted = Contact.objects.filter(id__in=ids, deleted_at__lt=before).delete()[1]
     return deleted.get("api.Contact", 0)
-
-
-def has_any(organization_id: uuid.UUID) -> bool:
-    """Whether there is a contact in an organization, deleted ones left out."""
-    return Contact.objects.filter(organization_id=organization_id, deleted_at=None).exists()
-
-
-@transactional
-def move_all(
-    caller: Caller, *, source: uuid.UUID, target: uuid.UUID, creator: tuple[uuid.UUID, uuid.UUID] | None = None
-) -> int:
-    """Moves every contact of one organization to another; returns how many. `creator` names somebody whose contacts
-    become somebody else's. All of them carry the same new count of changes.
-    """
-    counts = {organization_id: changes.lock(organization_id) for organization_id in sorted((source, target))}
-    change_seq = changes.move(target, after=counts[target])
-    changes.move(source, after=counts[source])
-    contacts = Contact.objects.filter(organization_id=source)
-    if creator is not None:
-        contacts.filter(creator_id=creator[0]).update(creator_id=creator[1])
-    ContactTerm.objects.filter(organization_id=source).update(organization_id=target)
-    moved = contacts.update(
-        organization_id=target, change_seq=change_seq, version=F("version") + 1, updated_at=timezone.now()
-    )
-    audit.record(
-        caller,
-        "contacts.moved",
-        target_kind="organization",
-        target_id=target,
-        organization_id=target,
-        changes={"organization": [str(source), str(target)], "number": [None, moved]},
-    )
-    return moved

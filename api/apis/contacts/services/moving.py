@@ -1,0 +1,44 @@
+"""Contacts as a whole: whether an organization has any, and moving all of them to another."""
+
+import uuid
+
+from django.db.models import F
+from django.utils import timezone
+
+from api.models import Contact, ContactTerm
+from api.platform import audit, changes
+from api.platform.callers import Caller
+from api.platform.transactions import transactional
+
+
+def has_any(organization_id: uuid.UUID) -> bool:
+    """Whether there is a contact in an organization, deleted ones left out."""
+    return Contact.objects.filter(organization_id=organization_id, deleted_at=None).exists()
+
+
+@transactional
+def move_all(
+    caller: Caller, *, source: uuid.UUID, target: uuid.UUID, creator: tuple[uuid.UUID, uuid.UUID] | None = None
+) -> int:
+    """Moves every contact of one organization to another; returns how many. `creator` names somebody whose contacts
+    become somebody else's. All of them carry the same new count of changes.
+    """
+    counts = {organization_id: changes.lock(organization_id) for organization_id in sorted((source, target))}
+    change_seq = changes.move(target, after=counts[target])
+    changes.move(source, after=counts[source])
+    contacts = Contact.objects.filter(organization_id=source)
+    if creator is not None:
+        contacts.filter(creator_id=creator[0]).update(creator_id=creator[1])
+    ContactTerm.objects.filter(organization_id=source).update(organization_id=target)
+    moved = contacts.update(
+        organization_id=target, change_seq=change_seq, version=F("version") + 1, updated_at=timezone.now()
+    )
+    audit.record(
+        caller,
+        "contacts.moved",
+        target_kind="organization",
+        target_id=target,
+        organization_id=target,
+        changes={"organization": [str(source), str(target)], "number": [None, moved]},
+    )
+    return moved
