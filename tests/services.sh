@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# `make test-services`: the whole suite, with the tests that need real stores, on one server database after another.
+# `make test-services`: the whole suite, with the tests that need real stores, on one server database after another; then
+# what happens when stores fail (needs the programs mariadbd and redis-server).
 # PY is the Python to use. These variables choose the stores; the suite makes and drops databases test_<name>… on each
 # server, and empties these two Redis databases and the six numbers below them:
 #   TEST_DATABASE_URLS (separated by spaces), REDIS_STATE_URL, REDIS_CACHE_URL, CELERY_BROKER_URL
@@ -39,4 +40,7 @@ for url in "${urls[@]}"; do
   # One test at a time: they start servers of their own, and measure how fast one process hears of another.
   run -n 0 -m services
 done
+printf '\n== stores that fail\n'
+# Once: these start a MariaDB and a Redis of their own, to stop, pause, fill and kill them.
+run -n 0 -m faults
 exit $failed

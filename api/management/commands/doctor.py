@@ -69,6 +69,9 @@ def _state() -> Iterator[str]:
         policy = redis.config_get("maxmemory-policy").get("maxmemory-policy")
         if policy != "noeviction":
             yield f"REDIS_STATE_URL evicts ({policy}): nonces could be forgotten; set maxmemory-policy noeviction"
+        kept = redis.config_get("appendonly", "save")
+        if kept.get("appendonly") == "no" and kept.get("save"):
+            yield "REDIS_STATE_URL keeps snapshots only: limits return to old counts with a restart; set appendonly yes"
 
 
 def _cache() -> Iterator[str]:

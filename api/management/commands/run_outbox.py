@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from api.apis.jobs import services
 
@@ -32,7 +32,7 @@ class Command(BaseCommand):
             try:
                 services.enqueue_schedule(settings.SCHEDULE)
                 is_idle = services.run_due() == 0
-            except DatabaseError as error:
+            except (DatabaseError, InterfaceError) as error:
                 self.stderr.write(f"the database does not answer, trying again: {error}")
                 is_idle = True
             if is_idle:
