@@ -63,6 +63,10 @@ class ApiView(APIView):
     session_states: ClassVar[frozenset[SessionState]] = frozenset({SessionState.LIVE})
     # False where a write has nothing to say.
     takes_body: ClassVar[bool] = True
+    # True where a file is uploaded: a form instead of JSON, and a larger body.
+    takes_files: ClassVar[bool] = False
+    # Parameters of the query that are known where one resource is read.
+    parameters: ClassVar[frozenset[str]] = frozenset()
     # A list counts against the limits of lists and searches.
     is_list: ClassVar[bool] = False
     # What `fields=` chooses from where the resource is read; None where it always comes whole.
@@ -72,10 +76,6 @@ class ApiView(APIView):
     # True where an app below the minimum version is served all the same.
     serves_old_apps: ClassVar[bool] = False
     # Its answers carry secrets: they must not be stored anywhere.
-    # True where a file is uploaded: a form instead of JSON, and a larger body.
-    takes_files: ClassVar[bool] = False
-    # Parameters of the query that are known where one resource is read.
-    parameters: ClassVar[frozenset[str]] = frozenset()
     is_confidential: ClassVar[bool] = False
     cache_control: ClassVar[str] = "private, no-cache"
     deprecation: ClassVar[Deprecation | None] = None
@@ -93,6 +93,9 @@ class ApiView(APIView):
             parser_context=self.get_parser_context(request),
         )
 
+    def get_parsers(self) -> list[BaseParser]:
+        return [FormParser()] if self.takes_files else super().get_parsers()
+
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """DRF's own, with what every answer passes through between the view's method and the wire."""
         self.args, self.kwargs = args, kwargs
@@ -104,9 +107,6 @@ class ApiView(APIView):
             self.initial(typed, *args, **kwargs)
             response = self._answer(typed)
         except Exception as error:  # noqa: BLE001 -- as DRF does: the handler renders refusals and re-raises the rest
-    def get_parsers(self) -> list[BaseParser]:
-        return [FormParser()] if self.takes_files else super().get_parsers()
-
             response = self.handle_exception(error)
         finalized: HttpResponseBase = self.finalize_response(typed, response, *args, **kwargs)
         return finalized
@@ -122,6 +122,9 @@ class ApiView(APIView):
             return self._rendered(request, method(request, *self.args, **self.kwargs), fields)
 
         key = idempotency.key_of(request) if self.keeps_answers else None
+        prepare = getattr(self, f"prepare_{verb}", None)
+        if prepare is not None:
+            prepare(request, *self.args, **self.kwargs)
         return idempotency.answered_once(request, key, perform) if key else perform()
 
     def _rendered(self, request: ApiRequest, response: HttpResponse, fields: frozenset[str] | None) -> HttpResponse:
@@ -133,9 +136,6 @@ class ApiView(APIView):
         body = b"" if data is None else to_json(_cut(data, fields) if fields else data)
         headers = {name: value for name, value in response.items() if name != "Content-Type"}
         rendered = HttpResponse(body, "application/json", response.status_code, headers=headers)
-        prepare = getattr(self, f"prepare_{verb}", None)
-        if prepare is not None:
-            prepare(request, *self.args, **self.kwargs)
         if data is None:
             del rendered["Content-Type"]
         elif not self.is_confidential and "ETag" not in rendered and response.status_code < HTTPStatus.MULTIPLE_CHOICES:
