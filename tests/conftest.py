@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -78,6 +79,17 @@ def _empty_state_store() -> None:
             redis.flushdb()
             # As old as a store in service: one that has just been found new asks the rows as well.
             redis.set(state.EPOCH_KEY, f"1 {redis.info('server')['run_id']}")
+
+
+@pytest.fixture
+def files(settings: Any, tmp_path: Path) -> Path:
+    """The folder that files of people lie in, empty."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    default = settings.STORAGES["default"]
+    options = {**default["OPTIONS"], "location": str(folder)}
+    settings.STORAGES = {**settings.STORAGES, "default": {**default, "OPTIONS": options}}
+    return folder
 
 
 @pytest.fixture

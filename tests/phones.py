@@ -39,7 +39,8 @@ class InProcess:
         answer = self._browser.generic(
             method, parts.path, body, content_type, headers=given, QUERY_STRING=parts.query, **extra
         )
-        return Response(answer.status_code, dict(answer.items()), answer.content)
+        content = b"".join(answer) if answer.streaming else answer.content
+        return Response(answer.status_code, dict(answer.items()), content)
 
     def replay(self) -> Response:
         """The last request once more, to the byte."""
