@@ -122,9 +122,10 @@ def test_every_text_that_is_taken_has_a_limit(schema: dict[str, Any]) -> None:
         return []
 
     requests = {
-        operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        content["schema"]["$ref"].rpartition("/")[2]
         for _, _, operation in operations(schema)
         if "requestBody" in operation
+        for content in operation["requestBody"]["content"].values()
     }
     schemas = schema["components"]["schemas"]
     assert requests
