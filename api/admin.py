@@ -19,6 +19,7 @@ from django.urls import reverse
 from api.cms.access import staff_of
 from api.models import (
     AppKey,
+    Attestation,
     AuditEntry,
     Contact,
     ContactTerm,
@@ -158,6 +159,15 @@ class DeviceAdmin(ReadOnlyAdmin):
     list_display = ("__str__", "platform", "app_version", "trust", "last_seen_at", "revoked_at", "created_at")
     list_filter = ("platform", "trust", "algorithm", ("revoked_at", admin.EmptyFieldListFilter))
     search_fields = ("id", "install_id")
+
+
+@admin.register(Attestation, site=site)
+class AttestationAdmin(ReadOnlyAdmin):
+    list_display = ("device", "kind", "status", "trust", "refusal", "created_at", "judged_at")
+    list_filter = ("kind", "status", "trust")
+    list_select_related = ("device",)
+    search_fields = ("id", "device")
+    exclude = ("evidence",)
 
 
 @admin.register(Session, site=site)

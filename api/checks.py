@@ -21,6 +21,7 @@ PUBLIC_ROUTES = frozenset(
         "api/v1/health",
         "files/<path:name>",
         ".well-known/jwks.json",
+        "api/v1/device/challenge/",
         "api/v1/device/register/",
         "api/v1/device/rotate/",
         "api/v1/device/revoke/",

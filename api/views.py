@@ -22,7 +22,7 @@ from api import conditions, idempotency, throttling
 from api.exceptions import ApiError, InvalidInput
 from api.parsers import FormParser
 from api.permissions import IsPublic
-from api.platform import gate, revocation
+from api.platform import attestation, gate, revocation
 from api.platform.limits import NOTHING_COUNTED, Decision, Limit
 from api.platform.revocation import SessionState
 from api.platform.signing import Tag
@@ -38,6 +38,15 @@ class SignatureRequired(ApiError):
     code = "signature_required"
     title = "This call has to be signed"
     remedy = "Repeat it signed."
+
+
+class AttestationRequired(ApiError):
+    """The device is not trusted far enough to change anything here (ATTESTATION_REQUIRED): `required` says how far."""
+
+    status = HTTPStatus.FORBIDDEN
+    code = "attestation_required"
+    title = "This device has to attest first"
+    remedy = "Attest by device/attest/, ask for a token by auth/get-token/, repeat it."
 
 
 class Deprecation(NamedTuple):
@@ -75,6 +84,8 @@ class ApiView(APIView):
     keeps_answers: ClassVar[bool] = True
     # True where an app below the minimum version is served all the same.
     serves_old_apps: ClassVar[bool] = False
+    # True where a device that ATTESTATION_REQUIRED does not trust may change something all the same.
+    serves_unattested: ClassVar[bool] = False
     # Its answers carry secrets: they must not be stored anywhere.
     is_confidential: ClassVar[bool] = False
     cache_control: ClassVar[str] = "private, no-cache"
@@ -167,6 +178,7 @@ class ApiView(APIView):
         self._pass_the_gate(request)
         self.check_permissions(request)
         self._require_policy(request)
+        self._require_attestation(request)
         self._require_nothing_else(request)
 
     def limits(self, request: ApiRequest) -> list[Limit]:
@@ -192,6 +204,13 @@ class ApiView(APIView):
         is_unsafe = request.method not in throttling.SAFE_METHODS
         if policy == "all" or (is_unsafe and (policy == "unsafe" or (policy == "sensitive" and self.is_sensitive))):
             raise SignatureRequired
+
+    def _require_attestation(self, request: ApiRequest) -> None:
+        """Raises AttestationRequired for a write whose token says that its device is not trusted far enough."""
+        if self.serves_unattested or request.claims is None or request.method in throttling.SAFE_METHODS:
+            return
+        if not attestation.is_enough(request.claims.trust):
+            raise AttestationRequired(required=settings.ATTESTATION_REQUIRED)
 
     def _require_nothing_else(self, request: ApiRequest) -> None:
         """Refuses parameters and members where none are known. Lists look at their own parameters."""

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
 from api.apis.orgs.selectors import permissions_with
-from api.platform import keys, tokens
+from api.platform import attestation, keys, tokens
 
 
 @register("handset")
@@ -44,6 +44,17 @@ def permissions_are_known(app_configs: Any, **kwargs: Any) -> Iterable[CheckMess
 
 
 @register("handset")
+def attestation_is_possible(app_configs: Any, **kwargs: Any) -> Iterable[CheckMessage]:
+    """What is set up can be read, and what is required can be brought."""
+    try:
+        attestation.require_readable()
+    except (ValueError, TypeError) as error:
+        yield Error(f"APP_ATTEST_ROOT_CA or a PLAY_INTEGRITY key cannot be read: {error}", id="handset.E006")
+    if settings.ATTESTATION_REQUIRED != "none" and not attestation.kinds():
+        yield Error("ATTESTATION_REQUIRED, but neither App Attest nor Play Integrity is set up", id="handset.E007")
+
+
+@register("handset")
 def deployment_is_hardened(app_configs: Any, **kwargs: Any) -> Iterable[CheckMessage]:
     """What the embedded default may do, and a deployment may not."""
     if settings.EMBEDDED:
@@ -64,3 +75,5 @@ def deployment_is_hardened(app_configs: Any, **kwargs: Any) -> Iterable[CheckMes
         yield Error(
             "AWS_STORAGE_BUCKET_NAME is missing (or FILES_PATH, a folder that all servers share)", id="handset.E016"
         )
+    if settings.ENVIRONMENT == "production" and not settings.ATTESTATION_PRODUCTION:
+        yield Error("ATTESTATION_PRODUCTION is off", id="handset.E017")

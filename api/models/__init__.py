@@ -3,7 +3,7 @@
 from api.models.audit import ActorKind, AuditEntry, Channel, Outcome
 from api.models.auth import EndReason, MailedProof, ProofPurpose, Session, SignInFailures
 from api.models.contacts import Contact, ContactTerm
-from api.models.devices import Algorithm, Device, Trust
+from api.models.devices import Algorithm, Attestation, AttestationKind, AttestationStatus, Device, Trust
 from api.models.idempotency import IdempotencyKey
 from api.models.jobs import OutboxMessage
 from api.models.notifications import MailTemplate
@@ -20,6 +20,9 @@ __all__ = [
     "AppKey",
     "AppKeyStatus",
     "AppVersion",
+    "Attestation",
+    "AttestationKind",
+    "AttestationStatus",
     "AuditEntry",
     "Channel",
     "Contact",

@@ -1,9 +1,9 @@
-"""Devices: one installation of an app each, with the key it signs with."""
+"""Devices: one installation of an app each, with the key it signs with, and what its platform has said of it."""
 
 from django.conf import settings
 from django.db import models
 
-from api.models.base import DigestField, TimeStamped, one_of, uuid7
+from api.models.base import DigestField, IdentityField, TimeStamped, one_of, uuid7
 from api.models.onboarding import AppKey, Platform
 
 
@@ -86,3 +86,57 @@ class Device(TimeStamped):
     @property
     def has_next_key(self) -> bool:
         return bool(self.next_algorithm)
+
+
+class AttestationKind(models.TextChoices):
+    APP_ATTEST = "app_attest", "App Attest"  # a key that Apple's hardware keeps, introduced once
+    APP_ATTEST_ASSERTION = "app_attest_assertion", "App Attest, assertion"  # made with that key later
+    PLAY_INTEGRITY = "play_integrity", "Play Integrity"
+
+
+class AttestationStatus(models.TextChoices):
+    PENDING = "pending"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+
+
+class Attestation(TimeStamped):
+    """What a device brought as evidence that it runs the genuine app, and what came of it.
+
+    A challenge is good for one attestation, because it is unique; the evidence is dropped as soon as it was judged. The
+    key that App Attest introduced, and how often it was used, stay for its assertions.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="attestations")
+    kind = models.CharField(max_length=30, choices=AttestationKind)
+    challenge = IdentityField(unique=True)
+    evidence = models.TextField(blank=True)
+    evidence_digest = DigestField()  # tells a repeat of the call from other evidence under the same challenge
+
+    status = models.CharField(max_length=10, choices=AttestationStatus, default=AttestationStatus.PENDING)
+    trust = models.CharField(max_length=10, choices=Trust, default=Trust.UNATTESTED)  # what it proves
+    refusal = models.CharField(max_length=100, blank=True)  # what kind of error refused it
+    judged_at = models.DateTimeField(null=True, blank=True)
+    attested_key = models.BinaryField(null=True, blank=True)  # DER of the public key
+    assertions = models.BigIntegerField(default=0)  # the counter of the last assertion that was accepted
+
+    class Meta:
+        db_table = "attestation"
+        constraints = (
+            one_of("kind", AttestationKind, name="attestation_kind"),
+            one_of("status", AttestationStatus, name="attestation_status"),
+            one_of("trust", Trust, name="attestation_trust"),
+            models.CheckConstraint(
+                condition=models.Q(status=AttestationStatus.PENDING) | models.Q(evidence="", judged_at__isnull=False),
+                name="attestation_judged",
+            ),
+        )
+        indexes = (models.Index(fields=["status", "created_at"], name="attestation_by_status"),)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.status}"
+
+    @property
+    def is_pending(self) -> bool:
+        return self.status == AttestationStatus.PENDING

@@ -42,3 +42,8 @@ class Caller:
 def command(reason: str = "") -> Caller:
     """The caller of a management command: whoever has a shell on the server."""
     return Caller(kind=ActorKind.COMMAND, channel=Channel.CLI, reason=reason)
+
+
+def job(*, device_id: uuid.UUID | None = None) -> Caller:
+    """The caller of background work, on behalf of a device if there is one."""
+    return Caller(kind=ActorKind.JOB, channel=Channel.JOB, device_id=device_id)

@@ -26,14 +26,14 @@ from api.schema.describing import NO_CONTROLS, members_parameter
 from api.schema.headers import headers_of
 from api.schema.refusals import codes, refusals
 from api.throttling import SAFE_METHODS
-from api.views import ApiView, SignatureRequired
+from api.views import ApiView, AttestationRequired, SignatureRequired
 
 _SLUG_MAX_CHARS = 100
 _DONE = {
     304: "Not changed since the ETag in If-None-Match.",
     200: "Done.",
     201: "Made.",
-    202: "Taken up: what comes of it comes by mail or later, and is not told here.",
+    202: "Taken up: what comes of it is seen later.",
     204: "Done; there is nothing to say.",
 }
 
@@ -138,6 +138,7 @@ class HandsetSchema(AutoSchema):
             found -= {DeviceUnknown, KeySuperseded} if view.signature_tag is Tag.REGISTER else set()
         if view.takes_token:
             found |= {TokenInvalid, TokenExpired, SignatureRequired}
+            found |= {AttestationRequired} if self.method not in SAFE_METHODS and not view.serves_unattested else set()
             found |= {TokenRevoked} if view.session_states != frozenset(SessionState) else set()
         if IsPublic not in view.permission_classes:
             found |= {TokenMissing}

@@ -107,6 +107,7 @@ PROBLEM = {
             },
         },
         "parameter": {**_TEXT_MEMBER, "description": "With `unknown_parameter`: its name."},
+        "required": {**_TEXT_MEMBER, "description": "With `attestation_required`: `basic` or `strong`."},
         "server_time": {"type": "integer", "description": "With `clock_skew` and `replay_cache_reset`: seconds."},
         "store_url": {
             "type": ["string", "null"],
@@ -118,6 +119,7 @@ PROBLEM = {
 _EXAMPLE_MEMBERS: Mapping[str, Mapping[str, Any]] = {
     "invalid_input": {"errors": [{"field": "limit", "code": "invalid", "message": "From 1 to 100."}]},
     "unknown_parameter": {"parameter": "colour"},
+    "attestation_required": {"required": "basic"},
     "clock_skew": {"server_time": 1795258800},
     "replay_cache_reset": {"server_time": 1795258800},
     "app_build_blocked": {"store_url": "https://store.example/app"},

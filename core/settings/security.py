@@ -55,6 +55,19 @@ SIGNATURE_PAST_SECONDS = 300
 SIGNATURE_FUTURE_SECONDS = 60
 NONCE_SECONDS = 370
 
+# How far a device has to be trusted before its tokens change anything: none (any device), basic, strong.
+ATTESTATION_REQUIRED = env.choice("ATTESTATION_REQUIRED", "none", {"none", "basic", "strong"})
+# False takes evidence of App Attest's development environment, and apps that Google Play does not recognise.
+ATTESTATION_PRODUCTION = env.flag("ATTESTATION_PRODUCTION", default=True)
+ATTESTATION_CHALLENGE_SECONDS = 120
+# Team id, dot, bundle id; and the root that vouches for keys, Apple's own if empty (PEM).
+APP_ATTEST_APP_ID = env.text("APP_ATTEST_APP_ID")
+APP_ATTEST_ROOT_CA = env.text("APP_ATTEST_ROOT_CA")
+# Package name, and the two keys of the Play Console (base64, as they stand there).
+PLAY_INTEGRITY_PACKAGE = env.text("PLAY_INTEGRITY_PACKAGE")
+PLAY_INTEGRITY_DECRYPTION_KEY = env.text("PLAY_INTEGRITY_DECRYPTION_KEY")
+PLAY_INTEGRITY_VERIFICATION_KEY = env.text("PLAY_INTEGRITY_VERIFICATION_KEY")
+
 # Of the embedded default's demo logins.
 DEMO_PASSWORD = env.kept("demo_password", lambda: secrets.token_urlsafe(12)) if EMBEDDED else ""
 

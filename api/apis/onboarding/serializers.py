@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from api import fields
-from api.models import Algorithm, Platform, Trust
+from api.models import Algorithm, AttestationKind, AttestationStatus, Platform, Trust
 
 
 class PublicKeySerializer(fields.StrictSerializer):
@@ -15,6 +15,23 @@ class PublicKeySerializer(fields.StrictSerializer):
     crv = serializers.ChoiceField(choices=["P-256"])
     x = serializers.CharField(max_length=43, min_length=43)
     y = serializers.CharField(max_length=43, min_length=43)
+
+
+class EvidenceSerializer(fields.StrictSerializer):
+    """Evidence that this is the genuine app, made for a challenge of device/challenge/."""
+
+    example = {
+        "kind": "play_integrity",
+        "challenge": "1795258800.ZXhhbXBsZS1jaGFsbGVuZw.YW4gZXhhbXBsZSwgbm90IGEgbWFjIG9mIGEgc2VydmU",
+        "evidence": "eyJhbGciOiJBMjU2S1ciLCJlbmMiOiJBMjU2R0NNIn0.…",
+    }
+
+    kind = serializers.ChoiceField(choices=AttestationKind.choices)
+    challenge = fields.TextField(max_length=100)
+    evidence = fields.TextField(
+        max_length=16_384,
+        help_text="base64url of what App Attest makes, or Play Integrity's token as it is.",
+    )
 
 
 class RegistrationSerializer(fields.StrictSerializer):
@@ -50,9 +67,11 @@ class RegistrationSerializer(fields.StrictSerializer):
         size_bytes=64, required=False, help_text="r‖s over `devauth-v1-key|<install_id>|<digest of enrol_key>`."
     )
 
+    attestation = EvidenceSerializer(required=False)
+
     def details(self) -> dict[str, Any]:
         """What goes into the device's columns as it is."""
-        proofs = {"install_id", "enrol_key", "public_key", "key_proof"}
+        proofs = {"install_id", "enrol_key", "public_key", "key_proof", "attestation"}
         return {name: value for name, value in self.validated_data.items() if name not in proofs}
 
 
@@ -90,6 +109,37 @@ class DeviceKeySerializer(serializers.Serializer[dict[str, object]]):
     trust = serializers.ChoiceField(choices=Trust.choices)
     server_time = serializers.IntegerField(help_text="Seconds since the epoch.")
     token_endpoint = serializers.CharField()
+
+
+class ChallengeRequestSerializer(fields.StrictSerializer):
+    """The installation that is going to attest, registered or not yet."""
+
+    example = {"install_id": "5f0c7a52-3f0e-4c86-9d8b-6f1c2a7e4b90"}
+
+    install_id = fields.UUIDField()
+
+
+class ChallengeSerializer(serializers.Serializer[dict[str, object]]):
+    """A challenge for one attestation of one installation."""
+
+    example = {
+        "challenge": "1795258800.ZXhhbXBsZS1jaGFsbGVuZw.YW4gZXhhbXBsZSwgbm90IGEgbWFjIG9mIGEgc2VydmU",
+        "expires_in": 120,
+        "server_time": 1795258800,
+    }
+
+    challenge = serializers.CharField()
+    expires_in = serializers.IntegerField(help_text="Seconds.")
+    server_time = serializers.IntegerField(help_text="Seconds since the epoch.")
+
+
+class AttestationSerializer(serializers.Serializer[dict[str, object]]):
+    """What came of an attestation. Once it was accepted, the next access token has the trust that it proves."""
+
+    example = {"status": "accepted", "trust": "strong"}
+
+    status = serializers.ChoiceField(choices=AttestationStatus.choices)
+    trust = serializers.ChoiceField(choices=Trust.choices, help_text="What this attestation proves.")
 
 
 class VerifySignatureSerializer(serializers.Serializer[dict[str, object]]):

@@ -2,6 +2,7 @@
 
 import time
 from http import HTTPStatus
+from typing import ClassVar
 
 from django.conf import settings
 from django.urls import reverse
@@ -10,15 +11,20 @@ from rest_framework.response import Response
 from api import throttling
 from api.apis.onboarding import services
 from api.apis.onboarding.serializers import (
+    AttestationSerializer,
+    ChallengeRequestSerializer,
+    ChallengeSerializer,
     DeviceKeySerializer,
+    EvidenceSerializer,
     RegistrationSerializer,
     RotationSerializer,
     VerifySignatureSerializer,
 )
 from api.apis.onboarding.services import DeviceKey
 from api.exceptions import NotThere
-from api.permissions import IsPublic
+from api.permissions import IsDevice, IsPublic
 from api.platform import device_keys, signing
+from api.platform.attestation import ChallengeInvalid
 from api.platform.device_keys import AppBuildBlocked, DeviceRevoked
 from api.platform.keys import b64url
 from api.platform.limits import Limit
@@ -41,8 +47,8 @@ def represent(key: DeviceKey) -> dict[str, object]:
     }
 
 
-class RegisterView(ApiView):
-    """`POST device/register/`, signed by the app key. Repeat it until the answer has arrived."""
+class AppSignedView(ApiView):
+    """Signed by the app key, which has its own quota for each purpose, as the address has."""
 
     permission_classes = (IsPublic,)
     keeps_answers = False
@@ -52,11 +58,20 @@ class RegisterView(ApiView):
     takes_token = False
     is_confidential = True
 
+    purpose: ClassVar[str]
+
     def limits(self, request: ApiRequest) -> list[Limit]:
         app_key = request.signing_app_key
         assert app_key is not None
-        quota = Limit("app_key", f"limit:app_key:{app_key.key_id}", app_key.registrations_per_minute, 60)
-        return [throttling.address_limit(request, "registrations"), quota]
+        counted = f"limit:app_key:{self.purpose}:{app_key.key_id}"
+        quota = Limit("app_key", counted, app_key.registrations_per_minute, 60)
+        return [throttling.address_limit(request, self.purpose), quota]
+
+
+class RegisterView(AppSignedView):
+    """`POST device/register/`, signed by the app key. Repeat it until the answer has arrived."""
+
+    purpose = "registrations"
 
     @answers(
         DeviceKeySerializer,
@@ -77,8 +92,47 @@ class RegisterView(ApiView):
             public_key=body.validated_data.get("public_key"),
             key_proof=body.validated_data.get("key_proof"),
             details=body.details(),
+            evidence=body.validated_data.get("attestation"),
         )
         return Response(represent(key), HTTPStatus.CREATED if is_new else HTTPStatus.OK)
+
+
+class ChallengeView(AppSignedView):
+    """`POST device/challenge/`, signed by the app key: what evidence has to be made for. Nothing is stored."""
+
+    purpose = "challenges"
+
+    @answers(ChallengeSerializer, takes=ChallengeRequestSerializer, summary="Get a challenge", errors=(NotThere,))
+    def post(self, request: ApiRequest) -> Response:
+        body = ChallengeRequestSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        challenge = services.new_challenge(install_id=body.validated_data["install_id"])
+        expires_in = settings.ATTESTATION_CHALLENGE_SECONDS
+        return Response({"challenge": challenge, "expires_in": expires_in, "server_time": int(time.time())})
+
+
+class AttestView(ApiView):
+    """`POST device/attest/`: evidence about the device, judged in the background. Repeat it to see what came of it."""
+
+    permission_classes = (IsDevice,)
+    keeps_answers = False
+    serves_old_apps = True
+    serves_unattested = True
+    is_sensitive = True
+
+    @answers(
+        AttestationSerializer,
+        takes=EvidenceSerializer,
+        statuses=(HTTPStatus.ACCEPTED, HTTPStatus.OK),
+        summary="Attest this device",
+        errors=(NotThere, ChallengeInvalid),
+    )
+    def post(self, request: ApiRequest) -> Response:
+        body = EvidenceSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        found = services.attest_device(request.caller, **body.validated_data)
+        status = HTTPStatus.ACCEPTED if found.is_pending else HTTPStatus.OK
+        return Response({"status": found.status, "trust": found.trust}, status)
 
 
 class RotateView(DeviceSignedView):

@@ -1,4 +1,6 @@
-"""The verbs of registration: `devices` (and their keys), `app_keys` (what lets them in)."""
+"""The verbs of registration: `devices` (and their keys), `attestations` (how far to trust them), `app_keys` (what lets
+them in).
+"""
 
 from api.apis.onboarding.services.app_keys import (
     APP_KEY_TERMS,
@@ -6,6 +8,12 @@ from api.apis.onboarding.services.app_keys import (
     create_app_key,
     set_app_key_status,
     set_minimum_version,
+)
+from api.apis.onboarding.services.attestations import (
+    attest_device,
+    forget_old_attestations,
+    judge_attestation,
+    new_challenge,
 )
 from api.apis.onboarding.services.devices import (
     DeviceAlreadyActive,
@@ -22,9 +30,13 @@ __all__ = [
     "DeviceAlreadyActive",
     "DeviceKey",
     "InstallConflict",
+    "attest_device",
     "change_app_key",
     "create_app_key",
     "forget_never_activated",
+    "forget_old_attestations",
+    "judge_attestation",
+    "new_challenge",
     "register_device",
     "revoke_device",
     "rotate_key",

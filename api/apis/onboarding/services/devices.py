@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from api.apis.auth import services as auth
+from api.apis.onboarding.services.attestations import attest_at_registration
 from api.exceptions import ApiError, InvalidInput, NotThere
 from api.models import Algorithm, AppKey, Device, EndReason, Platform
 from api.platform import audit, device_keys, keys, signing
@@ -65,24 +66,26 @@ def register_device(
     public_key: object | None,
     key_proof: bytes | None,
     details: dict[str, Any],
+    evidence: dict[str, str] | None = None,
 ) -> tuple[DeviceKey, bool]:
     """The device of an installation and whether it is new; the same again for as long as the answer may be lost.
 
-    `enrol_key` has 32 bytes, `details` holds Device's columns. Raises AppBuildBlocked, InvalidInput, InstallConflict,
+    `enrol_key` has 32 bytes, `details` holds Device's columns, `evidence` what `attest_at_registration` takes. Raises AppBuildBlocked, InvalidInput, InstallConflict,
     DeviceAlreadyActive, DeviceRevoked.
     """
     device_keys.require_unblocked(app_key, details.get("build"))
     _require_platform(app_key, details["platform"])
     enrol_digest = hashlib.sha256(enrol_key).digest()
     jwk = _proven_key(public_key, key_proof, install_id=install_id, enrol_digest=enrol_digest)
-    device = Device.objects.filter(install_id=install_id).first()
-    if device is None:
-        device = _insert_device(
+    new = None
+    if not Device.objects.filter(install_id=install_id).exists():
+        new = _insert_device(
             caller, app_key=app_key, install_id=install_id, enrol_digest=enrol_digest, jwk=jwk, details=details
         )
-        if device is not None:
-            return _key_of(device), True
-    return _key_of(_registered_again(install_id=install_id, enrol_digest=enrol_digest, jwk=jwk)), False
+    device = new or _registered_again(install_id=install_id, enrol_digest=enrol_digest, jwk=jwk)
+    if evidence is not None:
+        attest_at_registration(device, **evidence)
+    return _key_of(device), new is not None
 
 
 def _require_platform(app_key: AppKey, platform: str) -> None:

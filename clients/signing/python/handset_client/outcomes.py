@@ -26,6 +26,7 @@ class Remedy(StrEnum):
     REGISTER_ANEW = "register anew"  # with new install_id, enrol_key and key
     SIGN_OUT = "sign out"  # nobody is signed in on this device any more: ask who it is
     STOP = "stop"  # the device was revoked, on purpose: no second life without the app's will
+    ATTEST = "attest"  # by the platform's own means; then a new token says what it proved
     UPDATE_APP = "update the app"  # `store_url` of the answer says where; nobody is signed out
     READ_AGAIN = "read it again"  # then decide anew, and send the new change under a new Idempotency-Key
     GIVE_UP = "give up"  # the answer is for whoever made the call
@@ -49,6 +50,8 @@ REMEDIES: dict[tuple[int, str], Remedy] = {
     (409, "install_conflict"): Remedy.REGISTER_ANEW,
     (403, "sign_in_required"): Remedy.SIGN_OUT,
     (403, "device_revoked"): Remedy.STOP,
+    (403, "attestation_required"): Remedy.ATTEST,
+    (409, "challenge_invalid"): Remedy.ATTEST,
     (426, "app_upgrade_required"): Remedy.UPDATE_APP,
     (412, "version_conflict"): Remedy.READ_AGAIN,
     (428, "precondition_required"): Remedy.READ_AGAIN,
