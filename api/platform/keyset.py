@@ -109,7 +109,10 @@ def _window(
     if column is not None and len(parts) == 1:
         rows = rows.filter(**{column: parts[0]})
     elif column is not None and len(parts) <= _PARTS_MAX:
-        rows = rows.filter(id__in=_FirstOfEach([rows.filter(**{column: part})[:most] for part in parts]))
+        first = _FirstOfEach([rows.filter(**{column: part})[:most] for part in parts])
+        rows = rows.all()
+        rows.query.clear_where()  # which the parts have answered; here it would only tempt the planner to another index
+        rows = rows.filter(id__in=first)
     elif column is not None:
         rows = rows.filter(**{f"{column}__in": parts})
     return rows[:most]
@@ -133,7 +136,8 @@ class _FirstOfEach(Expression):
     """The ids of all the rows of some limited querysets.
 
     Django compiles the parts; the union is put together here, because it joins limited queries on no database that
-    wants them wrapped (SQLite), and MySQL takes a LIMIT below IN only inside a derived table.
+    wants them wrapped (SQLite), and MySQL takes a LIMIT below IN only inside a derived table. The whole is wrapped once
+    more, since MySQL begins with what stands below IN only if that is no union.
     """
 
     def __init__(self, parts: "Sequence[QuerySet[Any, dict[str, Any]]]") -> None:
@@ -148,8 +152,10 @@ class _FirstOfEach(Expression):
 
     def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, tuple[Any, ...]]:
         compiled = [part.get_compiler(connection=connection).as_sql() for part in self.parts]
-        selects = [f"SELECT id FROM ({sql}) AS part{number}" for number, (sql, _) in enumerate(compiled)]  # noqa: S608 -- compiled by Django, values stay parameters
-        return " UNION ALL ".join(selects), tuple(param for _, params in compiled for param in params)
+        # Compiled by Django: its values stay parameters.
+        selects = [f"SELECT id FROM ({sql}) AS part{number}" for number, (sql, _) in enumerate(compiled)]  # noqa: S608
+        union = f"SELECT id FROM ({' UNION ALL '.join(selects)}) AS parts"  # noqa: S608
+        return union, tuple(param for _, params in compiled for param in params)
 
 
 def _behind(order: Sequence[Order], values: Sequence[Any]) -> Q:

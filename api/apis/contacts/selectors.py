@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
 from django.db.models import IntegerField, Max, OuterRef, QuerySet, Subquery, Value
@@ -10,16 +11,29 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from api.apis.orgs import selectors as orgs
-from api.exceptions import NotThere
+from api.exceptions import ApiError, NotThere
 from api.models import Contact, ContactTerm
 from api.models.base import IDENTITY_MAX_BYTES, identity_of
 from api.platform import changes, search
 from api.platform.callers import Caller
+from api.platform.deadlines import DeadlinePassed, deadline
 from api.platform.ids import as_uuid
 from api.platform.keyset import Cursor, Order, Page, page_of
 from api.platform.statements import Rows, Statement, statement
 
+
+class SearchTooBroad(ApiError):
+    """So many contacts have every word that they cannot be ranked in time; the same search again is no better."""
+
+    status = HTTPStatus.BAD_REQUEST
+    code = "search_too_broad"
+    title = "Too much matches"
+    detail = "Search for longer words, or in one organization."
+
+
 RESTORABLE_DAYS = 30
+# What one search may take of the database: far more than one that a person waits for.
+_SEARCH_SECONDS = 2.0
 
 # What a contact's answer is made of, in one query.
 COLUMNS = (
@@ -69,14 +83,14 @@ def contacts_of(
     """A page of the contacts that the caller may read: those that match, best first where a query ranks them.
 
     `filters` may hold `org` (slugs or ids), `creator` (usernames), `updated_since` (times). Raises NotThere for an
-    organization that is not the caller's.
+    organization that is not the caller's, SearchTooBroad.
     """
     organizations = _organizations(caller, filters.get("org"))
     creators = _possible_names(filters["creator"]) if "creator" in filters else None
     since: datetime | None = min(filters["updated_since"]) if "updated_since" in filters else None
     order = [Order(SORTS[name], is_descending) for name, is_descending in sort]
     columns = (*COLUMNS, *(column for column, _ in order if column not in COLUMNS))
-    order.append(Order("id", False))
+    order.append(Order("id", sort[-1][1]))  # the way of the column before it: an index is read in one direction
     window: Any = {"cursor": cursor, "limit": limit, "wants_total": wants_total}
     if not query:
         rows = _contacts(creators, since, columns=columns)
@@ -86,7 +100,11 @@ def contacts_of(
         return Page([], None, None, 0 if wants_total else None)
     # Ranked rows follow no index.
     every = _contacts(creators, since, columns=columns).queryset().filter(organization_id__in=organizations)
-    return page_of(_matching(every, organizations, terms), order=[Order("rank", True), *order], **window)
+    try:
+        with deadline(_SEARCH_SECONDS):
+            return page_of(_matching(every, organizations, terms), order=[Order("rank", True), *order], **window)
+    except DeadlinePassed as passed:
+        raise SearchTooBroad from passed
 
 
 def state_of_contacts(caller: Caller, *, filters: Mapping[str, Sequence[Any]]) -> list[tuple[uuid.UUID, int]]:

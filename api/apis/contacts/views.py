@@ -41,7 +41,7 @@ class ContactListView(ApiView):
     representation = ContactSerializer
     is_list = True
 
-    @lists(ContactSerializer, CONTACTS, summary="Your contacts", errors=_NARROWED)
+    @lists(ContactSerializer, CONTACTS, summary="Your contacts", errors=(*_NARROWED, selectors.SearchTooBroad))
     def get(self, request: ApiRequest) -> HttpResponse:
         query = pagination.parse(request, CONTACTS)
         etag = conditions.etag_of_query(request, selectors.state_of_contacts(request.caller, filters=query.filters))

@@ -99,7 +99,7 @@ def organizations_of(
 ) -> Page:
     """A page of the caller's organizations, each row with the caller's `role`."""
     rows = _organizations(organizations_permitting(caller, "org.read"))
-    order = [*(Order(SORTS[name], down) for name, down in sort), Order("id", False)]
+    order = [*(Order(SORTS[name], down) for name, down in sort), Order("id", sort[-1][1])]
     page = page_of(rows, order=order, cursor=cursor, limit=limit, wants_total=wants_total)
     return page._replace(rows=[_with_role(caller, row) for row in page.rows])
 

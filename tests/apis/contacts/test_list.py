@@ -148,7 +148,7 @@ def test_equal_names_keep_their_order(alice: Person) -> None:
     made = [make_contact(alice, display_name=name) for name in ("Zoë", "ZOE", "zoe", "Zoe\u0308")]
     ids = sorted(str(contact.id) for contact in made)
     assert [row["id"] for row in rows(alice)] == ids
-    assert [row["id"] for row in rows(alice, sort="-display_name")] == ids
+    assert [row["id"] for row in rows(alice, sort="-display_name")] == ids[::-1]
 
 
 def test_several_sorts_apply_in_their_order(alice: Person) -> None:

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from api.models import ContactTerm, Organization
+from api.apis.contacts import selectors
+from api.models import Contact, ContactTerm, Organization
 from tests.apis.contacts.rows import make_contact
 from tests.conftest import Person
-from tests.http.answers import errors_of
+from tests.http.answers import errors_of, problem_of
 
 pytestmark = pytest.mark.django_db
 
@@ -261,3 +262,29 @@ def test_only_what_one_may_read_is_found(alice: Person, bob: Person, charlie: Pe
     assert found(charlie, "ada") == []
     assert found(alice, "ada", **{"filter[org]": team.slug}) == ["Ada of ours"]
     assert alice.get("contacts/", q="ada", total="true").json["meta"]["total"] == 2
+
+
+# -- what it may cost
+
+
+def test_a_search_that_everything_matches_is_ended(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    organization_id = alice.user.personal_organization.id
+    contacts = [
+        Contact(organization_id=organization_id, slug=f"c-{number}", display_name=f"C{number}", change_seq=number)
+        for number in range(1, 301)
+    ]
+    Contact.objects.bulk_create(contacts)
+    ContactTerm.objects.bulk_create(
+        (
+            ContactTerm(organization_id=organization_id, contact=contact, term=letter, weight=1)
+            for contact in contacts
+            for letter in "abcdefghij"
+        ),
+        batch_size=1000,
+    )
+    broad = {"q": "a b c d e f g h i j", "limit": "1"}
+    assert len(alice.get("contacts/", q="a", limit="1").json["data"]) == 1
+    # Three thousand words are not read and weighed in this time anywhere.
+    monkeypatch.setattr(selectors, "_SEARCH_SECONDS", 0.002)
+    problem_of(alice.get("contacts/", **broad), 400, "search_too_broad")
+    assert alice.get("contacts/", limit="1").status == 200
