@@ -1,5 +1,6 @@
 """The outbox with the processes that a deployment has: what was committed is carried out, by somebody, to the end."""
 
+import json
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -171,6 +172,8 @@ def test_a_celery_worker_carries_out_what_is_due(deployed: Deployment) -> None:
                 seconds=30,
             )
             assert worker.is_running
+            lines = [json.loads(line) for line in worker.log.read_text().splitlines() if line.startswith("{")]
+            assert "celery.worker.strategy" in {line["logger"] for line in lines}
         finally:
             worker.stop()
             broker.default_channel.queue_delete(queue)

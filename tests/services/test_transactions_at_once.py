@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from django.db import OperationalError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 
 from api.models import Counter
-from api.platform.transactions import is_lock_timeout, transactional
+from api.platform.transactions import is_lock_timeout, is_read_only, is_unavailable, transactional
 from tests.services.conftest import Deployment
 from tests.services.crowds import at_once
 
@@ -142,3 +142,19 @@ def test_who_waits_in_vain_again_and_again_has_changed_nothing(rows: list[str]) 
     at_once([_closing(hold), _closing(serve)])
     assert is_lock_timeout(raised[0])
     assert _values(rows) == [0, 1]
+
+
+def test_server_that_takes_no_writes_is_known_by_its_refusal(rows: list[str]) -> None:
+    """Of another class on each database; to a client it is the same 503 as a server that is gone."""
+    is_mysql = connection.vendor == "mysql"
+    read_only = "SET SESSION TRANSACTION READ ONLY" if is_mysql else "SET default_transaction_read_only = on"
+    with connection.cursor() as cursor:
+        cursor.execute(read_only)
+    try:
+        with pytest.raises(DatabaseError) as caught, transaction.atomic():
+            Counter.objects.filter(key__in=rows).update(value=1)
+    finally:
+        connection.close()
+    assert is_read_only(caught.value)
+    assert is_unavailable(caught.value)
+    assert _values(rows) == [0, 0]

@@ -1,0 +1,70 @@
+"""Every kind of process refuses to start half-configured, says why, and writes its lines as all others do."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+
+from api.platform import outbox
+from core import celery
+from tests.services.servers import free_port
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+START_SECONDS = 60
+
+PROCESSES = {
+    "web": ["gunicorn", "-c", "core/gunicorn.conf.py", "core.wsgi:application"],
+    "worker": ["celery", "--app", "core.celery:app", "worker", "--concurrency", "1"],
+    "beat": ["celery", "--app", "core.celery:app", "beat", "--pidfile="],
+}
+
+
+@pytest.fixture
+def half_configured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
+    """A deployment with all its secrets, which somebody forgot to tell its name."""
+    call_command("new_secrets")
+    secrets = dict(line.split("=", 1) for line in capsys.readouterr().out.splitlines() if "=" in line)
+    return {
+        **{name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
+        **{name: value.strip("'\"") for name, value in secrets.items() if not name.startswith("#")},
+        "DJANGO_ENV": "staging",
+        "DATABASE_URL": "postgres://nobody@127.0.0.1:1/handset",
+        "REDIS_CACHE_URL": "redis://127.0.0.1:1/0",
+        "REDIS_STATE_URL": "redis://127.0.0.1:1/1",
+        "CELERY_BROKER_URL": "redis://127.0.0.1:1/2",
+        "TRUSTED_PROXY_COUNT": "0",
+        "VAR_DIR": str(tmp_path),
+        "PORT": str(free_port()),
+    }
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_a_half_configured_process_ends_and_says_why(name: str, half_configured: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", *PROCESSES[name]],
+        cwd=ROOT,
+        env=half_configured,
+        capture_output=True,
+        text=True,
+        timeout=START_SECONDS,
+        check=False,  # what it says is looked at below
+    )
+    assert done.returncode
+    said, rest = [], []
+    for line in done.stderr.splitlines():
+        (said if line.startswith("refusing to start") else rest).append(line)
+    assert said, done.stderr
+    assert all("ALLOWED_HOSTS" in line for line in said), done.stderr
+    if name == "web":
+        assert {json.loads(line)["logger"] for line in rest if line.startswith("{")} == {"gunicorn.error"}
+        assert not [line for line in rest if line.startswith("[")]  # gunicorn's own form
+
+
+def test_a_run_of_the_outbox_ends_before_the_lease_of_what_it_took_up() -> None:
+    assert celery._RUN_SECONDS < settings.CELERY_TASK_SOFT_TIME_LIMIT < settings.CELERY_TASK_TIME_LIMIT
+    assert settings.CELERY_TASK_TIME_LIMIT < outbox.LEASE_SECONDS
