@@ -14,6 +14,7 @@ urlpatterns = [
     path("health/", csrf_exempt(health.HealthView.as_view()), name="health"),
     path("health/ready/", csrf_exempt(health.ReadyView.as_view()), name="ready"),
     path("", include("api.urls")),
+    path("", include("api.pages.urls")),
     path(settings.CMS_PATH, include("api.cms.urls")),
     path(settings.ADMIN_PATH, admin.site.urls),
     *docs_urls(),

@@ -6,7 +6,7 @@ from api.models.contacts import Contact, ContactTerm
 from api.models.devices import Algorithm, Attestation, AttestationKind, AttestationStatus, Device, Trust
 from api.models.idempotency import IdempotencyKey
 from api.models.jobs import OutboxMessage
-from api.models.notifications import MailTemplate
+from api.models.notifications import MailTemplate, Notification
 from api.models.onboarding import AppKey, AppKeyStatus, AppVersion, Platform
 from api.models.orgs import Membership, Organization, OrganizationKind, Role
 from api.models.stores import Counter, RateLimit, ReplayNonce
@@ -34,6 +34,7 @@ __all__ = [
     "MailTemplate",
     "MailedProof",
     "Membership",
+    "Notification",
     "Organization",
     "OrganizationKind",
     "OutboxMessage",

@@ -92,7 +92,7 @@ class Session(TimeStamped):
 
 class ProofPurpose(models.TextChoices):
     MAGIC_CODE = "magic_code"
-    PASSWORD_RESET = "password_reset"
+    PASSWORD_RESET = "password_reset"  # noqa: S105 -- not a secret
     EMAIL_CONFIRM = "email_confirm"
     EMAIL_CHANGE = "email_change"
     NEW_DEVICE = "new_device"  # "was this you?": ends a session

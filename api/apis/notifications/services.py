@@ -2,13 +2,14 @@
 
 import html
 import re
+import uuid
 from collections.abc import Mapping
 
 from django.template.loader import render_to_string
 
 from api.apis.notifications.selectors import MAIL_KINDS, Template, mail_template, original_template
 from api.exceptions import InvalidInput, NotThere
-from api.models import MailTemplate
+from api.models import MailTemplate, Notification
 from api.platform import audit, mail
 from api.platform.callers import Caller
 from api.platform.mail import Mail
@@ -17,6 +18,11 @@ from api.platform.transactions import transactional
 _PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _BRACES = re.compile(r"\{\{|\}\}")
 _LINK = re.compile(r"https?://[^\s<>\"]+")
+
+
+def notify(recipient_id: uuid.UUID, kind: str, *, data: Mapping[str, str]) -> None:
+    """Tells a person something in the app. Part of the caller's transaction."""
+    Notification.objects.create(recipient_id=recipient_id, type=kind, data=dict(data))
 
 
 def send_mail(kind: str, *, to: str, values: Mapping[str, str], reference: str) -> None:

@@ -11,7 +11,7 @@ from api.apis.auth.services.addresses import (
     request_address_change,
     request_confirmation,
 )
-from api.apis.auth.services.codes import request_magic_code, sign_in_by_code
+from api.apis.auth.services.codes import mailed_code, request_magic_code, sign_in_by_code
 from api.apis.auth.services.ending import end_sessions, end_superseded, forget_ended_sessions
 from api.apis.auth.services.failures import account_key, forget_old_failures
 from api.apis.auth.services.guests import AlreadySignedIn, GuestHasData, forget_merged_guests, open_guest
@@ -28,13 +28,14 @@ from api.apis.auth.services.people import (
     RegistrationClosed,
     StaffProtected,
     deactivate_person,
+    disown_session,
     reactivate_person,
     register,
     sign_in,
     sign_out,
     sign_out_everywhere,
 )
-from api.apis.auth.services.proofs import InvalidOrExpired, forget_old_proofs
+from api.apis.auth.services.proofs import InvalidOrExpired, forget_old_proofs, require_good
 from api.apis.auth.services.sessions import (
     RefreshReuseDetected,
     SessionExpired,
@@ -64,6 +65,7 @@ __all__ = [
     "confirm_address",
     "deactivate_person",
     "device_tokens",
+    "disown_session",
     "end_sessions",
     "end_superseded",
     "forget_ended_sessions",
@@ -72,6 +74,7 @@ __all__ = [
     "forget_old_proofs",
     "mail_change_notice",
     "mail_proof",
+    "mailed_code",
     "open_guest",
     "reactivate_person",
     "refresh",
@@ -80,6 +83,7 @@ __all__ = [
     "request_confirmation",
     "request_magic_code",
     "request_password_reset",
+    "require_good",
     "require_valid_token",
     "reset_password",
     "sign_in",

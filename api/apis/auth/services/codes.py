@@ -51,6 +51,11 @@ def _issue_code(device_id: uuid.UUID, email: str) -> MailedProof | None:
     )
 
 
+def mailed_code(token: str) -> str:
+    """The code that belongs to a mailed link, to be typed on the device that asked. Raises InvalidOrExpired."""
+    return proofs.code_of(proofs.proof_of_token(ProofPurpose.MAGIC_CODE, token))
+
+
 def sign_in_by_code(caller: Caller, *, token: str, merge_guest: bool | None) -> TokenGrant:
     """Signs in, on the device that asked, whoever has the code or the token of its link; makes the person if need be.
 

@@ -22,7 +22,7 @@ from api.apis.auth.services.sessions import (
 )
 from api.apis.users import services as users
 from api.exceptions import ApiError, NotThere
-from api.models import EndReason, Outcome, Session, User
+from api.models import EndReason, Outcome, ProofPurpose, Session, User
 from api.models.base import identity_of
 from api.platform import audit, revocation
 from api.platform.callers import Caller
@@ -205,6 +205,22 @@ def sign_out_everywhere(caller: Caller) -> None:
     person.save(update_fields=["auth_version", "updated_at"])
     end_sessions(caller, reason=EndReason.SIGNED_OUT, user_id=person.id)
     audit.record(caller, "auth.signed_out_everywhere", target_kind="user", target_id=person.id)
+
+
+@transactional
+def disown_session(caller: Caller, *, token: str) -> None:
+    """Ends a session by the link of the mail that told of it: "this was not me". Raises InvalidOrExpired."""
+    proof = proofs.proof_of_token(ProofPurpose.NEW_DEVICE, token)
+    proofs.use(proof)
+    assert proof.session_id is not None
+    end_sessions(caller, reason=EndReason.DISOWNED, session_id=proof.session_id)
+    audit.record(
+        caller,
+        "auth.session_disowned",
+        target_kind="session",
+        target_id=proof.session_id,
+        on_behalf_of=proof.user_id or "",
+    )
 
 
 class StaffProtected(ApiError):

@@ -132,6 +132,11 @@ def proof_of_token(purpose: ProofPurpose, token: str) -> MailedProof:
     return proof
 
 
+def require_good(purpose: ProofPurpose, token: str) -> None:
+    """Whether a link is worth a page that asks what to do with it. Raises InvalidOrExpired."""
+    proof_of_token(purpose, token)
+
+
 def proof_on_device(purpose: ProofPurpose, device_id: uuid.UUID, given: str) -> MailedProof:
     """The good proof of a device that `given`, a code or a link's token, belongs to.
 

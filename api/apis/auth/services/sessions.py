@@ -12,8 +12,10 @@ from django.conf import settings
 from django.db.models import F
 from django.utils import timezone
 
+from api.apis.auth.services import proofs
 from api.apis.auth.services.ending import end, end_oldest
-from api.models import Device, EndReason, Outcome, Session, User
+from api.apis.notifications.services import notify
+from api.models import Device, EndReason, Outcome, ProofPurpose, Session, User
 from api.platform import audit, keys, revocation, tokens
 from api.platform.callers import Caller
 from api.platform.device_keys import DeviceRevoked
@@ -171,6 +173,7 @@ def require_present(caller: Caller) -> Session:
 
 
 def note_sign_in(caller: Caller, session: Session, person: User) -> None:
+    """What follows a sign-in: the trail, and a mail to who has not signed in on this device before."""
     User.objects.filter(id=person.id).update(last_login=timezone.now())
     audit.record(
         caller,
@@ -180,6 +183,17 @@ def note_sign_in(caller: Caller, session: Session, person: User) -> None:
         on_behalf_of=person.id,
         changes={"amr": [None, session.amr]},
     )
+    if person.email is not None and _is_new_device(session, person):
+        proofs.issue(
+            ProofPurpose.NEW_DEVICE, about=str(session.id), email=person.email, user=person, session_id=session.id
+        )
+        notify(person.id, "auth.new_device", data={"session_id": str(session.id), "device": str(session.device)})
+
+
+def _is_new_device(session: Session, person: User) -> bool:
+    """Whether a person who has signed in before does so on this device for the first time."""
+    before = Session.objects.filter(user=person).exclude(id=session.id)
+    return before.exists() and not before.filter(device_id=session.device_id).exists()
 
 
 def repeatable_successor(session_id: uuid.UUID | None, *, opened_by: str, opening_digest: bytes) -> Session | None:
