@@ -1,6 +1,7 @@
 """The request as views see it: typed, with the caller already proven."""
 
 import dataclasses
+import functools
 import ipaddress
 from collections.abc import Collection
 from functools import cached_property
@@ -91,8 +92,13 @@ def client_address(request: HttpRequest) -> str:
         hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
         if len(hops) >= settings.TRUSTED_PROXY_COUNT:
             remote = hops[-settings.TRUSTED_PROXY_COUNT]
+    return _one_spelling(remote)
+
+
+@functools.lru_cache(4096)  # the same callers come again and again, or the same proxies
+def _one_spelling(address: str) -> str:
     try:
-        return str(ipaddress.ip_address(remote.split("%")[0]))
+        return str(ipaddress.ip_address(address.partition("%")[0]))
     except ValueError:
         return "0.0.0.0"  # noqa: S104 -- an address to count under
 
