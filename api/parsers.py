@@ -117,6 +117,7 @@ _TEXT_PART_MAX_BYTES = 65_536
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
 _PARAMETER = re.compile(r';[ \t]*([a-zA-Z*-]+)=(?:"((?:[^"\\\r\n]|\\.)*)"|([^\s";]+))[ \t]*')
 _DISPOSITION = re.compile(rf"form-data[ \t]*((?:{_PARAMETER.pattern})*)", re.IGNORECASE)
+_HEADER = re.compile(r"([A-Za-z0-9-]+):[ \t]*([^\r\n]*?)[ \t]*")
 _MEDIA_TYPE = re.compile(r"[!#-'*+\-./0-9A-Z^-z|~; =\"]{1,255}")
 
 
@@ -211,10 +212,10 @@ def _split(body: bytes, boundary: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def _part_of(headers: bytes, content: bytes) -> Part:
     try:
-        lines = [line.partition(":") for line in headers.decode().split("\r\n")]
+        lines = [_HEADER.fullmatch(line) for line in headers.decode().split("\r\n")]
     except UnicodeDecodeError as error:
         raise MalformedBody("The headers of a part are not UTF-8.") from error
-    named = {name.lower(): value.strip() for name, _, value in lines}
+    named = {line[1].lower(): line[2] for line in lines if line is not None}
     form = _DISPOSITION.fullmatch(named.get("content-disposition", ""))
     media_type = named.get("content-type", "text/plain")
     if len(named) != len(lines) or form is None or _MEDIA_TYPE.fullmatch(media_type) is None:
