@@ -49,7 +49,7 @@ def attestation_is_possible(app_configs: Any, **kwargs: Any) -> Iterable[CheckMe
     try:
         attestation.require_readable()
     except (ValueError, TypeError) as error:
-        yield Error(f"APP_ATTEST_ROOT_CA or a PLAY_INTEGRITY key cannot be read: {error}", id="handset.E006")
+        yield Error(f"APP_ATTEST_… or PLAY_INTEGRITY_… cannot be used: {error}", id="handset.E006")
     if settings.ATTESTATION_REQUIRED != "none" and not attestation.kinds():
         yield Error("ATTESTATION_REQUIRED, but neither App Attest nor Play Integrity is set up", id="handset.E007")
 

@@ -39,6 +39,7 @@ from api.exceptions import ApiError
 from api.models import AttestationKind, Trust
 from api.platform.keys import b64url, purpose_key, unb64url
 
+_APP_ID = re.compile(r"[A-Z0-9]{10}\.[A-Za-z0-9.-]+")
 _CHALLENGE = re.compile(r"([0-9]{10})\.([A-Za-z0-9_-]{22})\.[A-Za-z0-9_-]{43}")
 
 
@@ -198,11 +199,17 @@ def kinds() -> frozenset[AttestationKind]:
 
 
 def require_readable() -> None:
-    """Raises ValueError where the settings name a key or root that cannot be read."""
+    """Raises ValueError where what is set up could not judge anything."""
     if settings.APP_ATTEST_APP_ID:
+        if _APP_ID.fullmatch(settings.APP_ATTEST_APP_ID) is None:
+            raise ValueError("APP_ATTEST_APP_ID is the team id, a dot and the bundle id")
         _AppleConfig().root_ca.native  # noqa: B018 -- certificates are parsed as they are looked at
     if settings.PLAY_INTEGRITY_PACKAGE:
-        _PlayIntegrityConfig()
+        config = _PlayIntegrityConfig()
+        if len(config.decryption_key) != 32:
+            raise ValueError("PLAY_INTEGRITY_DECRYPTION_KEY has 32 bytes")
+        if not isinstance(config.verification_key, ec.EllipticCurvePublicKey):
+            raise ValueError("PLAY_INTEGRITY_VERIFICATION_KEY is an EC key")
 
 
 _ENOUGH: Mapping[str, frozenset[str]] = {

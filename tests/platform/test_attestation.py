@@ -11,6 +11,7 @@ from pytest_django import Settings
 from api.models import AttestationKind, Trust
 from api.platform import attestation
 from api.platform.attestation import ChallengeInvalid, Evidence, EvidenceRefused, Verdict
+from core.checks import attestation_is_possible, deployment_is_hardened
 from tests.attesters import APP_ID, DEVELOPMENT, PACKAGE, PRODUCTION, Apple, Google
 
 INSTALL_ID = uuid.UUID("5f0c7a52-3f0e-4c86-9d8b-6f1c2a7e4b90")
@@ -293,3 +294,41 @@ def test_kinds_follow_the_settings(settings: Settings) -> None:
 def test_what_is_enough(settings: Settings, required: str, enough: set[str]) -> None:
     settings.ATTESTATION_REQUIRED = required
     assert {trust for trust in Trust if attestation.is_enough(trust)} == enough
+
+
+def errors_of_the_settings() -> list[str | None]:
+    return [error.id for error in attestation_is_possible(None)]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("APP_ATTEST_APP_ID", "com.example.app"),
+        ("APP_ATTEST_ROOT_CA", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+        ("APP_ATTEST_ROOT_CA", "a path, perhaps"),
+        ("PLAY_INTEGRITY_DECRYPTION_KEY", ""),
+        ("PLAY_INTEGRITY_DECRYPTION_KEY", "AAAA"),
+        ("PLAY_INTEGRITY_VERIFICATION_KEY", ""),
+        ("PLAY_INTEGRITY_VERIFICATION_KEY", "ð"),
+    ],
+)
+def test_the_check_finds_what_cannot_be_used(settings: Settings, name: str, value: str) -> None:
+    assert errors_of_the_settings() == []
+    setattr(settings, name, value)
+    assert errors_of_the_settings() == ["handset.E006"]
+
+
+def test_the_check_finds_what_nobody_can_meet(settings: Settings) -> None:
+    settings.ATTESTATION_REQUIRED = "basic"
+    assert errors_of_the_settings() == []
+    settings.APP_ATTEST_APP_ID = settings.PLAY_INTEGRITY_PACKAGE = ""
+    assert errors_of_the_settings() == ["handset.E007"]
+
+
+def test_the_check_keeps_development_out_of_production(settings: Settings) -> None:
+    settings.EMBEDDED, settings.ENVIRONMENT = False, "production"
+    assert "handset.E017" not in {error.id for error in deployment_is_hardened(None)}
+    settings.ATTESTATION_PRODUCTION = False
+    assert "handset.E017" in {error.id for error in deployment_is_hardened(None)}
+    settings.ENVIRONMENT = "staging"
+    assert "handset.E017" not in {error.id for error in deployment_is_hardened(None)}

@@ -1,5 +1,6 @@
-"""Devices register, rotate their keys and say goodbye.
+"""Devices register, attest, rotate their keys and say goodbye.
 
-Nouns: app key, device, enrolment, generation. Invariant: one installation is one device with one key in force, however
-often an answer is lost. Threat: taking over an installation, or learning a device's secret.
+Nouns: app key, device, enrolment, generation, attestation. Invariant: one installation is one device with one key in
+force, however often an answer is lost. Threat: taking over an installation, learning a device's secret, or being
+trusted for what another phone has proved.
 """
