@@ -37,7 +37,9 @@ def half_configured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> dict[
         "REDIS_CACHE_URL": "redis://127.0.0.1:1/0",
         "REDIS_STATE_URL": "redis://127.0.0.1:1/1",
         "CELERY_BROKER_URL": "redis://127.0.0.1:1/2",
+        "AWS_STORAGE_BUCKET_NAME": "handset-files",
         "TRUSTED_PROXY_COUNT": "0",
+        "FILES_PATH": str(tmp_path / "files"),
         "VAR_DIR": str(tmp_path),
         "PORT": str(free_port()),
     }
