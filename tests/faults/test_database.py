@@ -4,13 +4,15 @@ afterwards everything that was acknowledged, once.
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 
 import pytest
 
 from tests.faults.conftest import Site
 from tests.faults.stores import rest
 from tests.faults.writers import Load, Writer
+from tests.services.servers import Gunicorn
 
 pytestmark = pytest.mark.faults
 
@@ -37,10 +39,18 @@ def _fault(site: Site, crowd: list[Writer], name: str, end: Callable[[], object]
     site.say(f"database {name}: {load.told()}", recovery, alive, site.require_nothing_lost())
 
 
+def _readiness(server: Gunicorn) -> int:
+    with closing(HTTPConnection("127.0.0.1", server.port, timeout=5)) as asking:
+        asking.request("GET", "/health/ready/")
+        return asking.getresponse().status
+
+
 def test_hung(site: Site, crowd: list[Writer]) -> None:
     with _fault(site, crowd, "hung", site.database.resume):
         site.database.pause()
         rest(HUNG_SECONDS)
+        assert [_readiness(server) for server in site.servers] == [503, 503]
+    assert [_readiness(server) for server in site.servers] == [200, 200]
 
 
 def test_killed_and_started_again(site: Site, few: list[Writer]) -> None:
