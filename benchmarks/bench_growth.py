@@ -29,7 +29,7 @@ from api.apis.contacts.selectors import SORTS
 from tests.services.servers import UNLIMITED, Gunicorn, database_named, deployment, make_app_key, manage
 
 FEW, MANY = 10_000, 1_000_000
-ROUNDS = int(os.environ.get("GR", "9"))
+ROUNDS = 9
 ROUND_SECONDS = 0.4
 MOST = 1.3
 PASSWORD = "correct horse battery staple"

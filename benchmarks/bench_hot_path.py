@@ -45,7 +45,7 @@ from tests.services.servers import (
 
 CONTACTS = 10_000
 CALLERS = 4
-ROUNDS = int(os.environ.get("ROUNDS", "9"))
+ROUNDS = 9
 ROUND_SECONDS = 0.5
 PASSWORD = "correct horse battery staple"
 OURS, STOCK, PLAIN = "ours", "stock DRF", "plain WSGI"

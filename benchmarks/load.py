@@ -59,7 +59,12 @@ class Line:
         head, separator, body = b"", b"", b""
         while not separator:
             head, separator, body = self._more(head).partition(b"\r\n\r\n")
-        at = head.lower().find(b"\r\ncontent-length:")
+        lower = head.lower()
+        if b"\r\ntransfer-encoding: chunked" in lower:
+            while not body.endswith(b"0\r\n\r\n"):
+                body = self._more(body)
+            return head, body
+        at = lower.find(b"\r\ncontent-length:")
         length = int(head[at + 17 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
         while len(body) < length:
             body = self._more(body)
