@@ -20,7 +20,8 @@ FROM ${PYTHON_IMAGE}
 RUN apt-get update \
   && apt-get install --yes --no-install-recommends libmariadb3 tini \
   && rm -rf /var/lib/apt/lists/* \
-  && useradd --uid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin handset
+  && useradd --uid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin handset \
+  && install --directory --owner=handset --group=handset /files
 COPY --from=build /opt/venv /opt/venv
 WORKDIR /app
 COPY . .

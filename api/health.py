@@ -19,7 +19,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views import View
 
 from api import problems
-from api.platform import broker, state
+from api.platform import broker, state, storage
 
 _DEADLINE_SECONDS = 1.0
 
@@ -96,6 +96,10 @@ def _ask_broker() -> None:
     broker.ping(timeout_seconds=_DEADLINE_SECONDS)
 
 
+def _ask_storage() -> None:
+    storage.exists("health")
+
+
 def _ask_migrations() -> None:
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
@@ -107,11 +111,12 @@ MIGRATIONS = Check("migrations", _ask_migrations, is_needed=True)
 STATE = Check("state", _ask_state, is_needed=True)
 CACHE = Check("cache", _ask_cache, is_needed=False)
 BROKER = Check("broker", _ask_broker, is_needed=False)
+STORAGE = Check("storage", _ask_storage, is_needed=False)
 
 
 def checks() -> list[Check]:
     """What this server stands on."""
-    found = [DATABASE, CACHE]
+    found = [DATABASE, CACHE, STORAGE]
     if state.is_configured():
         found.append(STATE)
     if broker.is_configured():

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from api.platform import broker, state
+from api.platform import broker, state, storage
 
 
 class Command(BaseCommand):
@@ -93,6 +94,15 @@ def _files() -> Iterator[str]:
     yield from ()
 
 
+def _storage() -> Iterator[str]:
+    name = f"doctor/{uuid.uuid4()}"
+    storage.save(name, b"well")
+    with storage.opened(name) as file:
+        if file.read() != b"well":
+            yield "does not keep what it is given: look at AWS_STORAGE_BUCKET_NAME or FILES_PATH"
+    storage.delete([name])
+
+
 _EXAMINATIONS: dict[str, Callable[[], Iterator[str]]] = {
     "configuration": _configuration,
     "database": _database,
@@ -101,4 +111,5 @@ _EXAMINATIONS: dict[str, Callable[[], Iterator[str]]] = {
     "cache": _cache,
     "broker": _broker,
     "files": _files,
+    "storage": _storage,
 }
