@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from api.admin import BoundedPaginator, site
-from api.models import AppKey, AuditEntry, Contact, Device, Session, SignInFailures, User
+from api.models import AppKey, Attestation, AttestationKind, AuditEntry, Contact, Device, Session, SignInFailures, User
 
 pytestmark = pytest.mark.django_db
 
@@ -28,6 +28,14 @@ def rows(alice: Any) -> Any:
     """Something in most tables."""
     alice.post("contacts/", {"display_name": "Grace"})
     SignInFailures.objects.create(key=b"k" * 32, window_started_at=timezone.now())
+    Attestation.objects.create(
+        device_id=alice.phone.state.device_id,
+        kind=AttestationKind.APP_ATTEST,
+        challenge="a challenge",
+        evidence="what nobody has to see",
+        evidence_digest=b"d" * 32,
+        attested_key=b"key",
+    )
     return alice
 
 
@@ -46,6 +54,13 @@ def test_superusers_see_every_list_and_every_row(root, rows, model):
         found = HTTPStatus.FOUND if isinstance(row.pk, bytes) else HTTPStatus.OK
         address = reverse(f"admin:api_{model._meta.model_name}_change", args=[row.pk])
         assert root.get(address).status_code == found
+
+
+def test_evidence_of_a_device_is_not_shown(root, rows):
+    row = Attestation.objects.get()
+    page = root.get(reverse("admin:api_attestation_change", args=[row.pk])).content.decode()
+    assert row.challenge in page
+    assert row.evidence not in page
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
