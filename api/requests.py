@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
-from django.http import HttpRequest
+from django.http import HttpRequest, UnreadablePostError
 from rest_framework.request import Request
 
 from api.exceptions import ApiError
@@ -41,13 +41,20 @@ class ApiRequest(Request):
 
     @cached_property
     def body(self) -> bytes:
-        """The body, of no more bytes than the view takes; first looked for where it is needed. Raises RequestDataTooBig."""
+        """The body, of no more bytes than the view takes; read when it is first needed.
+
+        Raises RequestDataTooBig, UnreadablePostError.
+        """
         request = self._request
         if not self.parser_context["view"].takes_files:
             return request.body
-        if int(request.META.get("CONTENT_LENGTH") or 0) > settings.UPLOAD_MAX_BYTES + _FORM_MAX_BYTES:
+        announced = int(request.META.get("CONTENT_LENGTH") or 0)
+        if announced > settings.UPLOAD_MAX_BYTES + _FORM_MAX_BYTES:
             raise RequestDataTooBig
-        return request.read()
+        content = request.read()
+        if len(content) < announced:
+            raise UnreadablePostError("the client has gone away")
+        return content
 
     def enter(self, memberships: Memberships) -> None:
         """Gives the caller the memberships that the gate has found."""
