@@ -33,6 +33,7 @@ UNLIMITED = {
         "SUSTAINED",
         "AUTH_TOKEN",
         "AUTH_ADDRESS",
+        "MAGIC",
         "REFRESH",
         "DATA_MODIFICATION",
         "CONTENT_LISTING",
