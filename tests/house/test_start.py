@@ -5,9 +5,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core import checks
 from django.core.management import call_command
 
 from api.platform import outbox
@@ -70,3 +72,12 @@ def test_a_half_configured_process_ends_and_says_why(name: str, half_configured:
 def test_a_run_of_the_outbox_ends_before_the_lease_of_what_it_took_up() -> None:
     assert celery._RUN_SECONDS < settings.CELERY_TASK_SOFT_TIME_LIMIT < settings.CELERY_TASK_TIME_LIMIT
     assert settings.CELERY_TASK_TIME_LIMIT < outbox.LEASE_SECONDS
+
+
+def test_a_deployment_says_where_its_files_lie(settings: Any) -> None:
+    settings.EMBEDDED = False
+    for bucket, folder, is_missing in (("", "", True), ("handset-files", "", False), ("", "/srv/files", False)):
+        settings.AWS_STORAGE_BUCKET_NAME, settings.FILES_PATH = bucket, folder
+        found = {problem.id for problem in checks.run_checks(tags=["handset"])}
+        assert "handset.E013" in found  # the others are looked at as well
+        assert ("handset.E016" in found) == is_missing
