@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from PIL import Image, ImageCms
 
-from api.exceptions import ApiError
+from api.exceptions import ApiError, TemporarilyUnavailable
 
 PIXELS_MAX = 50_000_000
 # Pillow asks before it lets a WebP decoder take memory, which is when such a file is opened.
@@ -48,8 +48,10 @@ _TURNS = {
 }
 _SRGB = ImageCms.createProfile("sRGB")
 _BAND_ROWS = 256
-# One at a time in a process: 50 megapixels with transparency are 200 MB.
+# One at a time in a process: 50 megapixels with transparency are 200 MB. Whoever waits longer than this comes back later,
+# so that the most expensive pictures do not hold every thread.
 _decoding = threading.Lock()
+_PATIENCE_SECONDS = 5
 
 
 class PictureNotSupported(ApiError):
@@ -87,22 +89,26 @@ def squares(content: bytes, wanted: Sequence[Square]) -> list[bytes]:
     """The middle of a picture as WebP, once for each of `wanted`, the largest of which comes first. Of an animation,
     its first frame.
 
-    Raises PictureNotSupported, PictureTooLarge, PictureUnreadable.
+    Raises PictureNotSupported, PictureTooLarge, PictureUnreadable, TemporarilyUnavailable.
     """
-    with _decoding:
-        try:
-            picture = _middle_of(content, _format_of(content), wanted[0].side)
-        except ApiError:
-            raise
-        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-            raise PictureTooLarge from error
-        except Exception as error:  # whatever a decoder stumbles over is the file's fault
-            raise PictureUnreadable from error
+    kind = _format_of(content)
+    if not _decoding.acquire(timeout=_PATIENCE_SECONDS):
+        raise TemporarilyUnavailable
+    try:
+        picture = _middle_of(content, kind, wanted[0].side)
         found = []
         for side, quality in wanted:
             picture = picture.resize((side, side), Image.Resampling.LANCZOS)
             found.append(_webp(picture, quality))
         return found
+    except ApiError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise PictureTooLarge from error
+    except Exception as error:  # whatever a decoder stumbles over is the file's fault
+        raise PictureUnreadable from error
+    finally:
+        _decoding.release()
 
 
 def _format_of(content: bytes) -> str:

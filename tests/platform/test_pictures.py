@@ -6,6 +6,7 @@ import pytest
 from PIL import Image, ImageCms
 from PIL.ExifTags import GPS, IFD, Base
 
+from api.exceptions import TemporarilyUnavailable
 from api.platform import pictures
 from api.platform.pictures import PictureNotSupported, PictureTooLarge, PictureUnreadable, Square
 from tests.pictures import corners_of, encoded, gif_of, jpeg_of_scans, photo, png_saying, quarters
@@ -121,6 +122,17 @@ def test_of_an_animation_the_first_frame_is_taken() -> None:
     frames = [Image.new("RGB", (90, 70), colour) for colour in ("red", "blue", "lime")]
     animated = encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:])
     assert_close(pixel_of(squares(animated)[1]), (255, 0, 0, 255))
+
+
+def test_who_would_wait_for_long_comes_back_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what is refused for what it is need not wait at all."""
+    monkeypatch.setattr(pictures, "_PATIENCE_SECONDS", 0.01)
+    with pictures._decoding:
+        with pytest.raises(TemporarilyUnavailable):
+            squares(photo())
+        with pytest.raises(PictureNotSupported):
+            squares(b"CANARY")
+    assert len(squares(photo())) == 2
 
 
 # -- what is refused

@@ -7,7 +7,7 @@ from typing import Any
 from api.exceptions import NotThere, SignInRequired
 from api.models import NOTIFICATION_CHANNELS, NOTIFICATION_TOPICS, User
 from api.models.base import IDENTITY_MAX_BYTES, identity_of
-from api.platform import storage
+from api.platform import avatars
 from api.platform.callers import Caller
 from api.platform.ids import as_uuid
 from api.platform.keyset import Cursor, Order, Page, page_of
@@ -51,7 +51,7 @@ def profile(user_id: uuid.UUID) -> dict[str, Any]:
     row = _person(user_id).first()
     if row is None:
         raise NotThere
-    row["avatar"] = avatar_addresses(row["avatar"])
+    row["avatar"] = avatars.addresses_of(row["avatar"])
     row["notification_preferences"] = _complete(row["notification_preferences"])
     return row
 
@@ -68,16 +68,6 @@ def own_preferences(caller: Caller) -> dict[str, Any]:
     """What the caller has chosen about language, looks, and what to be told. Raises SignInRequired, NotThere."""
     found = own_profile(caller)
     return {name: found[name] for name in PREFERENCES}
-
-
-def avatar_addresses(name: str) -> dict[str, str] | None:
-    """Where an avatar can be read for a while, by size; None where there is none."""
-    return {"small": storage.address_of(name), "large": storage.address_of(large_avatar(name))} if name else None
-
-
-def large_avatar(name: str) -> str:
-    """The name of an avatar's large picture; that of the small one is the avatar's."""
-    return f"{name.removesuffix('.webp')}_lg.webp"
 
 
 def _complete(chosen: Mapping[str, Mapping[str, bool]]) -> dict[str, dict[str, bool]]:

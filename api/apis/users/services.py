@@ -2,7 +2,6 @@
 
 import re
 import secrets
-import string
 import unicodedata
 import uuid
 from collections.abc import Collection, Iterator, Mapping
@@ -12,14 +11,12 @@ from typing import Any
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from api.apis.orgs.services import create_personal_organization
-from api.apis.users.selectors import large_avatar
 from api.exceptions import ApiError, InvalidInput, NotThere, SignInRequired
 from api.models import User
 from api.models.base import identity_of
-from api.platform import audit, outbox, pictures, storage
+from api.platform import audit, avatars, outbox
 from api.platform.callers import Caller
 from api.platform.transactions import transactional
 from api.platform.versions import require_version
@@ -254,11 +251,6 @@ def _told(value: Any) -> Any:
     return value if isinstance(value, str | bool | dict | None) else str(value)
 
 
-AVATAR_LARGE, AVATAR_SMALL = pictures.Square(600, quality=85), pictures.Square(160, quality=65)
-# Long after every request that could make them somebody's, pictures that are nobody's go.
-_AVATAR_DECIDED_SECONDS = 3600
-
-
 def store_avatar(caller: Caller, *, content: bytes) -> str:
     """Stores a picture's squares under a new name, for `set_avatar`; it is discarded if nothing comes of that.
 
@@ -271,19 +263,11 @@ def store_avatar(caller: Caller, *, content: bytes) -> str:
     username = User.objects.filter(id=caller.user_id).values_list("username", flat=True).first()
     if username is None:
         raise NotThere
-    large, small = pictures.squares(content, (AVATAR_LARGE, AVATAR_SMALL))
-    name = _new_avatar_name(username)
-    _enqueue_discarding(caller.user_id, name, delay_seconds=_AVATAR_DECIDED_SECONDS)
-    storage.save(large_avatar(name), large)
-    storage.save(name, small)
+    squares = avatars.squares_of(content)
+    name = avatars.new_name(username)
+    _enqueue_discarding(caller.user_id, name, delay_seconds=avatars.DECIDED_SECONDS)
+    avatars.save(name, squares)
     return name
-
-
-def _new_avatar_name(username: str) -> str:
-    """A name that nobody can guess, by the folder; it ends in one that says whose it was, and when it was new."""
-    folder = "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(24))
-    few = "".join(secrets.choice(string.ascii_uppercase + string.digits) for _ in range(6))
-    return f"avatars/{folder}/avatar-{username}-{timezone.now():%Y%m%dT%H%M%S}-{few}.webp"
 
 
 def _enqueue_discarding(user_id: uuid.UUID, name: str, *, delay_seconds: int = 0) -> None:
@@ -319,7 +303,7 @@ def set_avatar(caller: Caller, *, name: str, expected: Collection[int] | None = 
 def discard_avatar(*, user_id: uuid.UUID, name: str) -> None:
     """Deletes pictures, unless they are the person's avatar."""
     if not User.objects.filter(id=user_id, avatar=name).exists():
-        storage.delete((name, large_avatar(name)))
+        avatars.delete(name)
 
 
 @transactional
