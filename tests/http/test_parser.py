@@ -196,6 +196,7 @@ class Endpoint(NamedTuple):
 
 CONTACT = {"display_name": "Ada"}
 DEVICE = "00000000-0000-4000-8000-000000000000"
+EVIDENCE = {"kind": "app_attest", "challenge": "1.a.b", "evidence": "AAAA"}
 ENDPOINTS = [
     Endpoint("POST", "contacts/", contacts.ContactCreateSerializer, CONTACT),
     Endpoint("PUT", "contacts/{contact}/", contacts.ContactReplaceSerializer, CONTACT),
@@ -204,6 +205,24 @@ ENDPOINTS = [
     Endpoint("PATCH", "users/me/preferences/", users.PreferencesUpdateSerializer, {}),
     Endpoint("POST", "auth/register/", auth.RegisterSerializer, {"email": "new@example.com", "password": PASSWORD}),
     Endpoint("POST", "token/pair/", auth.SignInSerializer, {"email": "new@example.com", "password": PASSWORD}),
+    Endpoint("POST", "auth/magic/request/", auth.EmailAddressSerializer, {"email": "new@example.com"}),
+    Endpoint("POST", "auth/magic/verify/", auth.MagicVerifySerializer, {"token": "01234567"}),
+    Endpoint(
+        "POST",
+        "auth/change-password/",
+        auth.ChangePasswordSerializer,
+        {"old_password": PASSWORD, "new_password": PASSWORD},
+    ),
+    Endpoint(
+        "POST",
+        "auth/password-reset/confirm/",
+        auth.PasswordResetSerializer,
+        {"token": "A" * 43, "new_password": PASSWORD},
+    ),
+    Endpoint("POST", "auth/email/verify/", auth.MailedTokenSerializer, {"token": "A" * 43}),
+    Endpoint("PATCH", "auth/email/", auth.AddressChangeSerializer, {"email": "new@example.com"}),
+    Endpoint("POST", "device/challenge/", onboarding.ChallengeRequestSerializer, {"install_id": DEVICE}),
+    Endpoint("POST", "device/attest/", onboarding.EvidenceSerializer, EVIDENCE),
     Endpoint("POST", "token/verify/", auth.TokenSerializer, {"token": "a.b.c"}),
     Endpoint("POST", "auth/get-token/", auth.TokenRequestSerializer, {"device_id": DEVICE}),
     Endpoint("POST", "auth/refresh-token/", auth.RefreshSerializer, {"refresh": "rt1.x.0.y"}),
@@ -221,6 +240,7 @@ ENTRIES: dict[type[StrictSerializer], dict[str, Any]] = {
     contacts.PhoneEntrySerializer: {"value": "+41441234567"},
     contacts.AddressSerializer: {},
     users.NotificationPreferencesUpdateSerializer: {},
+    onboarding.EvidenceSerializer: EVIDENCE,
     users.TopicPreferencesUpdateSerializer: {},
     onboarding.PublicKeySerializer: {"kty": "EC", "crv": "P-256", "x": "A" * 43, "y": "A" * 43},
 }

@@ -195,7 +195,7 @@ def test_a_strangers_sign_up_with_the_address_is_undone(new_phone: MakePhone) ->
     adopt(attacker, accept(attacker.sign_up("victim@example.com", PASSWORD)))
     victim, _ = new_phone()
     ask(victim, "victim@example.com")
-    code = received("victim@example.com")[-1].code
+    code = next(mail.code for mail in received("victim@example.com") if "code" in mail.subject)
     adopt(victim, accept(verify(victim, code)))
     assert attacker.request("GET", "users/me/").code in {"token_revoked", "sign_in_required"}
     problem_of(

@@ -7,6 +7,7 @@ import pytest
 import time_machine
 
 from api.apis.contacts import services as contacts
+from api.apis.contacts.services.changing import TOMBSTONE_DAYS
 from api.apis.jobs import services
 from api.models import AuditEntry, Contact, ContactTerm, Counter, OutboxMessage, RateLimit, ReplayNonce
 from api.platform import outbox
@@ -86,7 +87,7 @@ def test_the_task_sweeps(clock: Any) -> None:
 def tombstones(alice: Person) -> dict[str, Contact]:
     """By their age: contacts that were deleted 90 days ago and a little more, a little less; and one that was not."""
     now = datetime.now(UTC)
-    ninety = timedelta(days=contacts.TOMBSTONE_DAYS)
+    ninety = timedelta(days=TOMBSTONE_DAYS)
     made = {name: make_contact(alice, display_name=name) for name in ("older", "younger", "fresh", "alive")}
     for name, deleted_at in (
         ("older", now - ninety - timedelta(minutes=1)),
