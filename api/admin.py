@@ -19,13 +19,18 @@ from django.urls import reverse
 from api.cms.access import staff_of
 from api.models import (
     AppKey,
+    AppVersion,
     Attestation,
     AuditEntry,
     Contact,
     ContactTerm,
     Counter,
     Device,
+    IdempotencyKey,
+    MailedProof,
+    MailTemplate,
     Membership,
+    Notification,
     Organization,
     OutboxMessage,
     RateLimit,
@@ -252,3 +257,42 @@ class CounterAdmin(ReadOnlyAdmin):
     list_display = ("key", "value", "expires_at")
     ordering = ("-expires_at",)
     search_fields = ("key",)
+
+
+@admin.register(AppVersion, site=site)
+class AppVersionAdmin(ReadOnlyAdmin):
+    list_display = ("platform", "minimum_version", "store_url", "updated_at")
+    search_fields = ("platform",)
+
+
+@admin.register(IdempotencyKey, site=site)
+class IdempotencyKeyAdmin(ReadOnlyAdmin):
+    """Without the digests and the answers, which also keeps the rows without pages of their own."""
+
+    list_display = ("claimed_at", "status", "repeats")
+    list_display_links = None
+    ordering = ("-claimed_at",)
+
+
+@admin.register(MailedProof, site=site)
+class MailedProofAdmin(ReadOnlyAdmin):
+    list_display = ("id", "purpose", "user", "device", "attempts", "created_at", "expires_at", "used_at")
+    list_filter = ("purpose",)
+    list_select_related = ("user", "device")
+    search_fields = ("id",)
+    exclude = ("salt",)
+
+
+@admin.register(MailTemplate, site=site)
+class MailTemplateAdmin(ReadOnlyAdmin):
+    list_display = ("kind", "subject", "updated_by", "updated_at")
+    list_select_related = ("updated_by",)
+    search_fields = ("kind",)
+
+
+@admin.register(Notification, site=site)
+class NotificationAdmin(ReadOnlyAdmin):
+    list_display = ("id", "recipient", "type", "created_at", "read_at")
+    list_filter = ("type",)
+    list_select_related = ("recipient",)
+    search_fields = ("id", "recipient")
