@@ -37,6 +37,7 @@ from api.models import (
     ReplayNonce,
     Session,
     SignInFailures,
+    SocialIdentity,
     User,
 )
 from api.models.base import IdentityField, identity_of
@@ -190,6 +191,14 @@ class SignInFailuresAdmin(ReadOnlyAdmin):
     list_display = ("updated_at", "failures", "locks", "locked_until", "window_started_at")
     list_display_links = None
     ordering = ("-updated_at",)
+
+
+@admin.register(SocialIdentity, site=site)
+class SocialIdentityAdmin(ReadOnlyAdmin):
+    list_display = ("provider", "subject", "user", "email", "created_at")
+    list_filter = ("provider",)
+    list_select_related = ("user",)
+    search_fields = ("subject",)
 
 
 @admin.register(Organization, site=site)

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
 from api.apis.orgs.selectors import permissions_with
-from api.platform import attestation, keys, tokens
+from api.platform import attestation, keys, oidc, tokens
 
 
 @register("handset")
@@ -52,6 +52,15 @@ def attestation_is_possible(app_configs: Any, **kwargs: Any) -> Iterable[CheckMe
         yield Error(f"APP_ATTEST_… or PLAY_INTEGRITY_… cannot be used: {error}", id="handset.E006")
     if settings.ATTESTATION_REQUIRED != "none" and not attestation.kinds():
         yield Error("ATTESTATION_REQUIRED, but neither App Attest nor Play Integrity is set up", id="handset.E007")
+
+
+@register("handset")
+def providers_are_usable(app_configs: Any, **kwargs: Any) -> Iterable[CheckMessage]:
+    """Who may sign people in is written so that they can."""
+    try:
+        oidc.providers()
+    except ValueError as error:
+        yield Error(f"OIDC_PROVIDERS: {error}", id="handset.E008")
 
 
 @register("handset")

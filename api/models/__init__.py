@@ -1,7 +1,7 @@
 """The schema: one module per domain word, all re-exported here."""
 
 from api.models.audit import ActorKind, AuditEntry, Channel, Outcome
-from api.models.auth import EndReason, MailedProof, ProofPurpose, Session, SignInFailures
+from api.models.auth import EndReason, MailedProof, ProofPurpose, Session, SignInFailures, SocialIdentity
 from api.models.contacts import Contact, ContactTerm
 from api.models.devices import Algorithm, Attestation, AttestationKind, AttestationStatus, Device, Trust
 from api.models.idempotency import IdempotencyKey
@@ -46,6 +46,7 @@ __all__ = [
     "Role",
     "Session",
     "SignInFailures",
+    "SocialIdentity",
     "Theme",
     "Trust",
     "User",

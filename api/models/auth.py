@@ -1,4 +1,4 @@
-"""Sessions: one person (or nobody yet) on one device, with the counter of its refresh tokens."""
+"""Sessions: one person (or nobody yet) on one device, with the counter of its refresh tokens. And what proves a person."""
 
 from django.conf import settings
 from django.db import models
@@ -129,6 +129,24 @@ class MailedProof(models.Model):
             models.Index(fields=["email_identity", "purpose", "created_at"], name="mailed_proof_of_address"),
             models.Index(fields=["expires_at"], name="mailed_proof_expiry"),
         )
+
+
+class SocialIdentity(TimeStamped):
+    """Whom an issuer of identity tokens knows by a subject: one person, who may have several of these. The address is
+    the one that linked them, and says nothing afterwards.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    issuer = IdentityField()
+    subject = IdentityField()
+    provider = models.CharField(max_length=32)  # the issuer's name in the settings of that time
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="social_identities")
+    email = models.EmailField(max_length=254)
+
+    class Meta:
+        db_table = "social_identity"
+        verbose_name_plural = "social identities"
+        constraints = (models.UniqueConstraint(fields=["issuer", "subject"], name="social_identity_of_issuer"),)
 
 
 class SignInFailures(models.Model):

@@ -6,7 +6,7 @@ from api.models.base import DigestField, IdentityField
 
 
 class ReplayNonce(models.Model):
-    """A signature that was accepted; its digest is unique until it could not be accepted anyway."""
+    """A signature, or a nonce of ours, that was accepted; its digest is unique until it could not be accepted anyway."""
 
     digest = DigestField(primary_key=True)
     expires_at = models.DateTimeField()

@@ -1,11 +1,11 @@
 """Every signature counts once: nonces are remembered for as long as a signature could be presented again.
 
-Redis does it in one call; the embedded default by a table with a unique key.
+Redis does it in one call; the embedded default by a table with a unique key. What else counts once stands in that table.
 """
 
 import hashlib
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 
 from django.conf import settings
@@ -92,6 +92,23 @@ def _remember_in_database(digest: bytes, signature: Signature) -> None:
         raise NonceReplayed(signature.tag) from error
     except DatabaseError as error:
         raise ReplayStoreUnavailable(headers={"Retry-After": "2"}) from error
+
+
+class AlreadyUsed(Exception):
+    """What counts once was used before."""
+
+
+def use(digest: bytes, *, until: datetime) -> None:
+    """Takes something else that counts once and is good until a moment, as a part of the transaction of what it brings
+    about: if that is not carried out, it was not used. So it stands in the database, whatever else is there.
+
+    Raises AlreadyUsed; of several at once, for all but the first that commits.
+    """
+    try:
+        with transaction.atomic():
+            ReplayNonce.objects.create(digest=digest, expires_at=until)
+    except IntegrityError as error:
+        raise AlreadyUsed from error
 
 
 def prepare() -> None:

@@ -17,6 +17,7 @@ from api.platform.app_versions import AppUpgradeRequired
 from api.platform.device_keys import DeviceRevoked, DeviceUnknown, KeySuperseded
 from api.platform.idempotency import IdempotencyInProgress, IdempotencyKeyReused
 from api.platform.nonces import ReplayStoreUnavailable
+from api.platform.oidc import NAME_MAX_CHARS
 from api.platform.revocation import SessionState
 from api.platform.signing import DigestMismatch, SignatureRefused, Tag
 from api.platform.tokens import TokenExpired, TokenInvalid, TokenMissing, TokenRevoked
@@ -175,6 +176,9 @@ class HandsetSchema(AutoSchema):
             if parameter["name"].endswith("slug"):
                 parameter["description"] = "The slug, or the id."
                 parameter["schema"] |= {"minLength": 1, "maxLength": _SLUG_MAX_CHARS}
+            elif parameter["name"] == "provider":
+                parameter["description"] = "Its name in the settings of the server, such as `google` or `apple`."
+                parameter["schema"] |= {"minLength": 1, "maxLength": NAME_MAX_CHARS}
         return parameters
 
 

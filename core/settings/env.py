@@ -5,6 +5,7 @@ Each reader takes a variable's name and its default, converts strictly, and name
 every name that was read; `tests/house` compares it with `.env.example`.
 """
 
+import json
 import os
 import re
 import secrets
@@ -90,6 +91,18 @@ def integer(name: str, default: int, *, minimum: int = 0) -> int:
 def words(name: str, default: list[str] | None = None) -> list[str]:
     """A comma-separated list."""
     return _read(name, default or [], lambda raw: [word.strip() for word in raw.split(",") if word.strip()])
+
+
+def json_object(name: str) -> dict[str, Any]:
+    """A JSON object; an empty one by default."""
+    return _read(name, {}, _parse_json_object)
+
+
+def _parse_json_object(value: str) -> dict[str, Any]:
+    found = json.loads(value)
+    if not isinstance(found, dict):
+        raise ValueError("write it as a JSON object")
+    return found
 
 
 def rate(name: str, default: str) -> Rate:

@@ -1,4 +1,4 @@
-"""What others do for us: carrying mail. And the addresses that mails lead to."""
+"""What others do for us: carrying mail, saying who somebody is. And the addresses that mails lead to."""
 
 from core.settings import env
 from core.settings.base import EMBEDDED, PORT
@@ -47,3 +47,17 @@ ANYMAIL = {
     "MAILGUN_SENDER_DOMAIN": EMAIL_SENDER_DOMAIN or None,
     "BREVO_API_KEY": EMAIL_API_KEY,
 }
+
+# Who may sign people in by OpenID Connect: name -> {"issuer", "client_ids"}. The names are in the addresses of the API.
+GOOGLE_CLIENT_IDS = env.words("GOOGLE_CLIENT_IDS")
+APPLE_CLIENT_IDS = env.words("APPLE_CLIENT_IDS")
+OIDC_PROVIDERS = {
+    name: {"issuer": issuer, "client_ids": client_ids}
+    for name, issuer, client_ids in (
+        ("google", "https://accounts.google.com", GOOGLE_CLIENT_IDS),
+        ("apple", "https://appleid.apple.com", APPLE_CLIENT_IDS),
+    )
+    if client_ids
+} | env.json_object("OIDC_PROVIDERS")
+# For each of the two documents that an issuer's keys are found by.
+OIDC_TIMEOUT_SECONDS = 3

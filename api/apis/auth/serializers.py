@@ -10,6 +10,7 @@ from api import fields
 from api.apis.auth.services import TokenGrant
 from api.models import Device, Platform, Theme, Trust, User
 from api.platform import tokens
+from api.platform.oidc import TOKEN_MAX_CHARS
 
 _REFRESH_TOKEN = "rt1.019aa6b3-1e80-7b1f-9c55-2f4d8e6a0b13.1.an-example-not-a-mac"  # noqa: S105 -- an example
 
@@ -117,6 +118,30 @@ class MagicVerifySerializer(fields.StrictSerializer):
     example = {"token": "01234567"}
 
     token = fields.SecretField(max_length=64, help_text="The eight digits, or what the mail's link carries.")
+    merge_guest = fields.BooleanField(required=False, help_text=_MERGE_HELP)
+
+
+class SocialNonceSerializer(serializers.Serializer[dict[str, object]]):
+    """What the provider puts into its token."""
+
+    example = {"nonce": "1795258800.AAAAAAAAAAAAAAAAAAAAAA.an-example-not-a-mac", "expires_in": 900}
+
+    nonce = serializers.CharField(help_text="Good once, on this device, for this provider.")
+    expires_in = serializers.IntegerField(help_text="Seconds that it is good.")
+
+
+class SocialSignInSerializer(fields.StrictSerializer):
+    """What the provider says, and the nonce that it was said for."""
+
+    example = {
+        "id_token": "eyJhbGciOiJSUzI1NiIsImtpZCI6IjEifQ.an-example.not-a-token",
+        "nonce": SocialNonceSerializer.example["nonce"],
+    }
+
+    id_token = fields.SecretField(max_length=TOKEN_MAX_CHARS)
+    nonce = fields.SecretField(
+        max_length=128, help_text="As it was answered, also where the token holds its SHA-256 in hexadecimal."
+    )
     merge_guest = fields.BooleanField(required=False, help_text=_MERGE_HELP)
 
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from api.apis.auth.views import accounts, people, tokens
+from api.apis.auth.views import accounts, people, social, tokens
 
 well_known = [path("jwks.json", tokens.JwksView.as_view(), name="jwks")]
 
@@ -12,6 +12,8 @@ urlpatterns = [
     path("auth/guest/", people.GuestView.as_view(), name="guest"),
     path("auth/magic/request/", people.MagicRequestView.as_view(), name="magic-request"),
     path("auth/magic/verify/", people.MagicVerifyView.as_view(), name="magic-verify"),
+    path("auth/social/<str:provider>/nonce/", social.SocialNonceView.as_view(), name="social-nonce"),
+    path("auth/social/<str:provider>/", social.SocialSignInView.as_view(), name="social"),
     path("auth/change-password/", accounts.ChangePasswordView.as_view(), name="change-password"),
     path("auth/password-reset/request/", accounts.PasswordResetRequestView.as_view(), name="password-reset-request"),
     path("auth/password-reset/confirm/", accounts.PasswordResetConfirmView.as_view(), name="password-reset-confirm"),

@@ -1,5 +1,5 @@
 """The verbs of accounts, by what they are about: `sessions` (tokens of a device), `people` (signing up, in and out),
-`guests`, `codes` (signing in by mail), `passwords`, `addresses`, and what these stand on: `proofs` (mailed secrets),
+`guests`, `codes` (signing in by mail), `social` (by a provider), `passwords`, `addresses`, and what these stand on: `proofs` (mailed secrets),
 `mails` (what is said with them), `failures` (guesses).
 """
 
@@ -12,7 +12,7 @@ from api.apis.auth.services.addresses import (
     request_confirmation,
 )
 from api.apis.auth.services.codes import mailed_code, request_magic_code, sign_in_by_code
-from api.apis.auth.services.ending import end_sessions, end_superseded, forget_ended_sessions
+from api.apis.auth.services.ending import end_other_sessions, end_sessions, end_superseded, forget_ended_sessions
 from api.apis.auth.services.failures import account_key, forget_old_failures
 from api.apis.auth.services.guests import AlreadySignedIn, GuestHasData, forget_merged_guests, open_guest
 from api.apis.auth.services.mails import mail_change_notice, mail_proof
@@ -41,11 +41,21 @@ from api.apis.auth.services.sessions import (
     SessionExpired,
     TokenGrant,
     device_tokens,
+    lock_device,
     refresh,
     require_valid_token,
 )
+from api.apis.auth.services.social import (
+    SOCIAL_NONCE_SECONDS,
+    ProviderEmailMissing,
+    ProviderUnknown,
+    SocialTokenInvalid,
+    new_social_nonce,
+    sign_in_by_provider,
+)
 
 __all__ = [
+    "SOCIAL_NONCE_SECONDS",
     "AccountRequired",
     "AddressUnchanged",
     "AlreadySignedIn",
@@ -53,9 +63,12 @@ __all__ = [
     "GuestHasData",
     "InvalidCredentials",
     "InvalidOrExpired",
+    "ProviderEmailMissing",
+    "ProviderUnknown",
     "RefreshReuseDetected",
     "RegistrationClosed",
     "SessionExpired",
+    "SocialTokenInvalid",
     "StaffProtected",
     "TokenGrant",
     "account_key",
@@ -66,15 +79,18 @@ __all__ = [
     "deactivate_person",
     "device_tokens",
     "disown_session",
+    "end_other_sessions",
     "end_sessions",
     "end_superseded",
     "forget_ended_sessions",
     "forget_merged_guests",
     "forget_old_failures",
     "forget_old_proofs",
+    "lock_device",
     "mail_change_notice",
     "mail_proof",
     "mailed_code",
+    "new_social_nonce",
     "open_guest",
     "reactivate_person",
     "refresh",
@@ -88,6 +104,7 @@ __all__ = [
     "reset_password",
     "sign_in",
     "sign_in_by_code",
+    "sign_in_by_provider",
     "sign_out",
     "sign_out_everywhere",
 ]

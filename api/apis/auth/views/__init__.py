@@ -1,1 +1,3 @@
-"""The views of accounts: `tokens`, `people` (signing up, in and out), `accounts` (passwords, addresses)."""
+"""The views of accounts: `tokens`, `people` (signing up, in and out), `social` (signing in by a provider), `accounts`
+(passwords, addresses).
+"""

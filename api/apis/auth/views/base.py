@@ -17,7 +17,7 @@ from api.views import ApiView
 REPEATABLE = frozenset({SessionState.LIVE, SessionState.SUPERSEDED})
 
 
-_FAILED_GUESSES = (services.InvalidCredentials, services.InvalidOrExpired)
+_FAILED_GUESSES = (services.InvalidCredentials, services.InvalidOrExpired, services.SocialTokenInvalid)
 
 
 class AccountView(ApiView):
@@ -43,12 +43,12 @@ class AccountView(ApiView):
         return [*counted, throttling.limit("auth_account", f"{self.scope}:{account}", rate_of=self.scope)]
 
     def _account(self, request: ApiRequest) -> str:
-        """Whom the call names: an address, or nobody but the person who calls."""
+        """Whom the call names: an address, or nobody but the person or the device that calls."""
         body = request.data
         email = body.get("email") if isinstance(body, dict) else None
-        if email is None and request.caller.user_id is not None:
-            return str(request.caller.user_id)
-        return services.account_key(request.caller, str(email or ""))
+        if email is None:
+            return str(request.caller.user_id or request.caller.device_id)
+        return services.account_key(request.caller, str(email))
 
     def handle_exception(self, error: Exception) -> Response:
         if isinstance(error, _FAILED_GUESSES):
