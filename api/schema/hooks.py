@@ -1,16 +1,27 @@
 """What drf-spectacular calls before and after it has looked at the views."""
 
 import importlib
-import inspect
+import re
 from collections.abc import Iterable
 from typing import Any
 
+from api import aliases
 from api.platform.signing import Tag
 from api.schema import refusals
 from api.schema.headers import header_components, request_header_components
 
+
+def _path_of(route: str) -> str:
+    """A route of Django's as OpenAPI writes it."""
+    return "/" + re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", route)
+
+
 # Second address -> the documented one of the same view.
-ALIASES = {"/api/v1/me/": "/api/v1/users/me/", "/api/v1/token/refresh/": "/api/v1/auth/refresh-token/"}
+ALIASES = {
+    "/api/v1/me/": "/api/v1/users/me/",
+    "/api/v1/token/refresh/": "/api/v1/auth/refresh-token/",
+    **{_path_of(alias): _path_of(route) for alias, route in aliases.ALIASES.items()},
+}
 
 
 def only_the_api(endpoints: list[tuple[Any, ...]], **_: Any) -> list[tuple[Any, ...]]:
@@ -59,7 +70,8 @@ def add_components(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         if isinstance(operation, dict)
     ]
     result["tags"] = [
-        {"name": domain, "description": inspect.cleandoc(importlib.import_module(f"api.apis.{domain}").__doc__ or "")}
+        # Its first paragraph; what follows is for whoever works on the domain.
+        {"name": domain, "description": (importlib.import_module(f"api.apis.{domain}").__doc__ or "").split("\n\n")[0]}
         for domain in sorted({tag for _, operation in operations for tag in operation["tags"]})
     ]
     components = result.setdefault("components", {})
