@@ -398,6 +398,13 @@ def test_what_providers_say_beyond_that_is_fine(phone: Phone, issuer: Issuer, ot
     assert sign_in(phone, issuer, **others).status == 200
 
 
+def test_an_issuer_may_have_a_second_name(phone: Phone, issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused(sign_in(phone, issuer, iss="accounts.example.com"))
+    monkeypatch.setitem(oidc._OTHER_NAMES, issuer.address, "accounts.example.com")
+    assert sign_in(phone, issuer, iss="accounts.example.com").status == 200
+    assert SocialIdentity.objects.get().issuer == issuer.address
+
+
 @pytest.mark.parametrize("token", ["x", "a.b.c", "é.é.é", "eyJhbGciOiJSUzI1NiJ9", "." * 16_384])
 def test_what_is_no_token_is_refused(phone: Phone, issuer: Issuer, token: str) -> None:
     before = issuer.asked
@@ -410,6 +417,18 @@ def test_a_refusal_signs_nobody_out(alice: Person, issuer: Issuer) -> None:
     refused(answer)
     assert "www-authenticate" not in answer.headers
     assert alice.get("users/me/").json["email"] == alice.email
+
+
+def test_tokens_are_counted_per_device_and_what_is_wrong_per_address(
+    new_phone: MakePhone, issuer: Issuer, settings: Any
+) -> None:
+    phones = [new_phone()[0], new_phone()[0]]
+    nonces_of = [nonce_of(phone) for phone in phones]
+    lower_rates(settings, auth_token=2)
+    for phone, nonce in zip(phones, nonces_of, strict=True):
+        assert [bring(phone, "x", nonce).status for _ in range(3)] == [400, 400, 429]
+    lower_rates(settings, auth_token=1000, auth_address=2)
+    assert [bring(phones[0], "x", nonces_of[0]).status for _ in range(3)] == [400, 400, 429]
 
 
 def test_an_unknown_provider_is_not_there(phone: Phone, issuer: Issuer) -> None:
