@@ -8,6 +8,7 @@ import sys
 from collections.abc import MutableMapping
 from typing import Any
 
+import orjson
 import structlog
 from django.conf import settings
 from structlog.tracebacks import ExceptionDictTransformer
@@ -45,12 +46,16 @@ _SHARED: list[Any] = [
 ]
 
 
+def _json(event: Any, **_: Any) -> str:
+    return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
 def formatter() -> logging.Formatter:
     """How a line looks, whoever writes it: also gunicorn's own, whose master never sets Django up."""
     if settings.LOG_FORMAT == "json":
         # Without the local variables of each frame: they hold tokens, passwords and registration bodies.
         frames = ExceptionDictTransformer(show_locals=False)
-        rendering: list[Any] = [structlog.processors.ExceptionRenderer(frames), structlog.processors.JSONRenderer()]
+        rendering: list[Any] = [structlog.processors.ExceptionRenderer(frames), structlog.processors.JSONRenderer(_json)]
     else:
         console = structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
