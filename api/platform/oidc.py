@@ -141,7 +141,7 @@ def _require_ours(provider: Provider, claims: Mapping[str, Any]) -> None:
 def _require_nonce(claimed: object, nonce: str) -> None:
     """The token carries the nonce itself, or its SHA-256 in hexadecimal: several kits for Sign in with Apple hash it."""
     hashed = hashlib.sha256(nonce.encode()).hexdigest()
-    said = str(claimed).encode()
+    said = str(claimed).encode("utf-8", "replace")
     if not (hmac.compare_digest(said, nonce.encode()) or hmac.compare_digest(said, hashed.encode())):
         raise TokenNotGood("nonce")
 

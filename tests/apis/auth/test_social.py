@@ -152,6 +152,8 @@ def test_a_strangers_sign_up_with_the_address_is_undone(new_phone: MakePhone, is
         {"email": "nobody"},
         {"email": f"{'x' * 250}@example.com"},
         {"email": ["ada@example.com"]},
+        {"email": '"\x01"@example.com'},
+        {"email": "ada@\ud800.com"},
     ],
     ids=repr,
 )
@@ -371,6 +373,7 @@ def test_a_key_that_the_token_brings_is_not_looked_at(phone: Phone, issuer: Issu
         ({"nonce": None}, "MissingRequiredClaimError"),
         ({"nonce": "another"}, "nonce"),
         ({"nonce": ["another"]}, "nonce"),
+        ({"nonce": "\ud800"}, "nonce"),
         ({"sub": None}, "MissingRequiredClaimError"),
         ({"sub": ""}, "sub"),
         ({"sub": 1}, "InvalidSubjectError"),

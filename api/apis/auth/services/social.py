@@ -237,11 +237,12 @@ def _linked_person(caller: Caller, proof: _Proof, merge_guest: bool | None) -> U
 
 def _usable(email: str | None) -> str:
     """The address, if we could write to it. Raises ProviderEmailMissing."""
+    if email is None or not email.isprintable() or len(email) > _EMAIL_MAX:
+        raise ProviderEmailMissing
     try:
         validate_email(email)
     except ValidationError as error:
         raise ProviderEmailMissing from error
-    assert email is not None
-    if len(email) > _EMAIL_MAX or len(identity_of(email).encode()) > _EMAIL_MAX:
+    if len(identity_of(email).encode()) > _EMAIL_MAX:
         raise ProviderEmailMissing
     return email
