@@ -79,5 +79,5 @@ def test_a_deployment_says_where_its_files_lie(settings: Any) -> None:
     for bucket, folder, is_missing in (("", "", True), ("handset-files", "", False), ("", "/srv/files", False)):
         settings.AWS_STORAGE_BUCKET_NAME, settings.FILES_PATH = bucket, folder
         found = {problem.id for problem in checks.run_checks(tags=["handset"])}
-        assert "handset.E013" in found  # the others are looked at as well
+        assert "handset.E011" in found  # the others are looked at as well
         assert ("handset.E016" in found) == is_missing

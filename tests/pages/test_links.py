@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.http import HttpResponse
 from django.test import Client as Browser
+from django.test import TestCase
 from handset_client.outcomes import accept
 
 from api.models import EndReason, Notification, Session, User
@@ -36,7 +37,8 @@ def press(browser: Browser, path: str, **more: str) -> HttpResponse:
     page = browser.get(path)
     assert page.status_code == 200, page.content
     fields = dict(re.findall(r'name="(csrfmiddlewaretoken|token)" value="([^"]+)"', page.content.decode()))
-    return browser.post(path.partition("?")[0], {**fields, **more})
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        return browser.post(path.partition("?")[0], {**fields, **more})
 
 
 def text_of(page: HttpResponse) -> str:
