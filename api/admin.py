@@ -27,6 +27,7 @@ from api.models import (
     Counter,
     Device,
     IdempotencyKey,
+    Job,
     MailedProof,
     MailTemplate,
     Membership,
@@ -39,6 +40,7 @@ from api.models import (
     SignInFailures,
     SocialIdentity,
     User,
+    WaitingListEntry,
 )
 from api.models.base import IdentityField, identity_of
 
@@ -243,6 +245,20 @@ class OutboxMessageAdmin(ReadOnlyAdmin):
     list_display = ("id", "task", "created_at", "due_at", "attempts", "done_at", "failed_at", "last_error")
     list_filter = (("done_at", admin.EmptyFieldListFilter), ("failed_at", admin.EmptyFieldListFilter))
     search_fields = ("id", "dedup_key")
+
+
+@admin.register(Job, site=site)
+class JobAdmin(ReadOnlyAdmin):
+    list_display = ("id", "type", "owner", "state", "progress", "error", "created_at", "ended_at")
+    list_filter = ("state",)
+    list_select_related = ("owner",)
+    search_fields = ("id", "owner")
+
+
+@admin.register(WaitingListEntry, site=site)
+class WaitingListEntryAdmin(ReadOnlyAdmin):
+    list_display = ("email", "created_at")
+    search_fields = ("id", "email_identity")
 
 
 @admin.register(ReplayNonce, site=site)

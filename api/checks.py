@@ -7,13 +7,13 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from api.aliases import ALIASES
 from api.cms.pages import StaffPage
 from api.cms.views.auth import SignInView
 from api.permissions import PROVING
 from api.views import ApiView
 
-# Routes that anybody may call; each is signed, throttled or harmless by itself.
-PUBLIC_ROUTES = frozenset(
+_CANONICAL_PUBLIC_ROUTES = frozenset(
     {
         "",
         "health/",
@@ -36,6 +36,10 @@ PUBLIC_ROUTES = frozenset(
         "api/v1/token/refresh/",
     }
 )
+# Routes that anybody may call; each is signed, throttled or harmless by itself.
+PUBLIC_ROUTES = _CANONICAL_PUBLIC_ROUTES | {
+    alias for alias, route in ALIASES.items() if route in _CANONICAL_PUBLIC_ROUTES
+}
 
 
 def routes(resolver: URLResolver | None = None, prefix: str = "") -> Iterator[tuple[str, Any]]:

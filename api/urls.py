@@ -1,9 +1,12 @@
 """The table of contents: one line a domain. The folder's name is the namespace; its addresses may begin otherwise."""
 
+from importlib import import_module
+
 from django.urls import include, path
 from django.views.decorators.csrf import csrf_exempt
 
 from api import files, health
+from api.aliases import ALIASES
 from api.apis.auth.urls import well_known
 
 app_name = "api"
@@ -11,15 +14,24 @@ app_name = "api"
 # prefix under /api/v1/ -> domain
 DOMAINS = [
     ("device/", "onboarding"),
+    ("devices/", "devices"),
     ("", "auth"),  # auth/…, token/…
     ("", "users"),  # users/…, me/
     ("orgs/", "orgs"),
     ("contacts/", "contacts"),
+    ("tasks/", "jobs"),
 ]
+
+_views = {
+    f"api/v1/{prefix}{pattern.pattern}": pattern.callback
+    for prefix, domain in DOMAINS
+    for pattern in import_module(f"api.apis.{domain}.urls").urlpatterns
+}
 
 urlpatterns = [
     path("api/v1/health", csrf_exempt(health.HealthView.as_view()), name="health"),
     *(path(f"api/v1/{prefix}", include((f"api.apis.{domain}.urls", domain))) for prefix, domain in DOMAINS),
+    *(path(alias, _views[route]) for alias, route in ALIASES.items()),
     path("files/<path:name>", csrf_exempt(files.FileView.as_view()), name="file"),
     path(".well-known/", include((well_known, "well-known"))),
 ]

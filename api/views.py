@@ -82,6 +82,8 @@ class ApiView(APIView):
     representation: ClassVar[type[Serializer[Any]] | None] = None
     # False where writes are repeatable by themselves, or answer secrets: no answer is kept under an Idempotency-Key.
     keeps_answers: ClassVar[bool] = True
+    # True where a 202 says by Location where to look for what comes of it.
+    answers_location: ClassVar[bool] = False
     # True where an app below the minimum version is served all the same.
     serves_old_apps: ClassVar[bool] = False
     # True where a device that ATTESTATION_REQUIRED does not trust may change something all the same.

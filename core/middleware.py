@@ -20,6 +20,7 @@ from django.middleware.gzip import GZipMiddleware
 from django.urls import is_valid_path
 
 from api import problems
+from api.aliases import API_PREFIXES
 from api.exceptions import TemporarilyUnavailable
 
 log = structlog.get_logger("handset.request")
@@ -211,7 +212,7 @@ class SlashMiddleware:
 
 
 def _is_api(request: HttpRequest) -> bool:
-    return request.path_info.startswith("/api/v1/")
+    return request.path_info.startswith(API_PREFIXES)
 
 
 class _PagesOnly:

@@ -1,11 +1,19 @@
 """The schema: one module per domain word, all re-exported here."""
 
 from api.models.audit import ActorKind, AuditEntry, Channel, Outcome
-from api.models.auth import EndReason, MailedProof, ProofPurpose, Session, SignInFailures, SocialIdentity
+from api.models.auth import (
+    EndReason,
+    MailedProof,
+    ProofPurpose,
+    Session,
+    SignInFailures,
+    SocialIdentity,
+    WaitingListEntry,
+)
 from api.models.contacts import Contact, ContactTerm
 from api.models.devices import Algorithm, Attestation, AttestationKind, AttestationStatus, Device, Trust
 from api.models.idempotency import IdempotencyKey
-from api.models.jobs import OutboxMessage
+from api.models.jobs import UNFINISHED_STATES, Job, JobState, OutboxMessage
 from api.models.notifications import MailTemplate, Notification
 from api.models.onboarding import AppKey, AppKeyStatus, AppVersion, Platform
 from api.models.orgs import Membership, Organization, OrganizationKind, Role
@@ -15,6 +23,7 @@ from api.models.users import NOTIFICATION_CHANNELS, NOTIFICATION_TOPICS, Theme, 
 __all__ = [
     "NOTIFICATION_CHANNELS",
     "NOTIFICATION_TOPICS",
+    "UNFINISHED_STATES",
     "ActorKind",
     "Algorithm",
     "AppKey",
@@ -31,6 +40,8 @@ __all__ = [
     "Device",
     "EndReason",
     "IdempotencyKey",
+    "Job",
+    "JobState",
     "MailTemplate",
     "MailedProof",
     "Membership",
@@ -50,4 +61,5 @@ __all__ = [
     "Theme",
     "Trust",
     "User",
+    "WaitingListEntry",
 ]

@@ -68,6 +68,9 @@ class Session(TimeStamped):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
 
+    # Its person has taken the device off their list.
+    hidden_at = models.DateTimeField(null=True, blank=True)
+
     class Meta:
         db_table = "session"
         constraints = (
@@ -147,6 +150,23 @@ class SocialIdentity(TimeStamped):
         db_table = "social_identity"
         verbose_name_plural = "social identities"
         constraints = (models.UniqueConstraint(fields=["issuer", "subject"], name="social_identity_of_issuer"),)
+
+
+class WaitingListEntry(models.Model):
+    """An address that wants to hear when signing up is possible."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    email = models.EmailField(max_length=254)  # as it was typed first
+    email_identity = IdentityField(unique=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        db_table = "waiting_list_entry"
+        verbose_name_plural = "waiting list entries"
+        indexes = (models.Index(fields=["created_at", "id"], name="waiting_list_by_age"),)
+
+    def __str__(self) -> str:
+        return self.email
 
 
 class SignInFailures(models.Model):

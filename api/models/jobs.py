@@ -1,9 +1,59 @@
-"""The outbox: background work, written in the transaction of its cause and carried out after it."""
+"""The outbox: background work, written in the transaction of its cause and carried out after it; and jobs, which are
+background work that a person has asked for and looks at.
+"""
 
+from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from api.models.base import IdentityField, uuid7
+from api.models.base import IdentityField, TimeStamped, one_of, uuid7
+
+
+class JobState(models.TextChoices):
+    PENDING = "PENDING"
+    STARTED = "STARTED"
+    RETRY = "RETRY"  # it went wrong, and will be tried again
+    SUCCESS = "SUCCESS"
+    FAILURE = "FAILURE"
+    REVOKED = "REVOKED"  # its owner has called it off
+
+
+UNFINISHED_STATES = (JobState.PENDING, JobState.STARTED, JobState.RETRY)
+
+
+class Job(TimeStamped):
+    """What became of a message of the outbox, for the person who asked for it. The two change in one transaction."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    type = models.CharField(max_length=64)
+    owner = models.ForeignKey(  # indexed by job_of_owner
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="jobs", db_index=False
+    )
+    state = models.CharField(max_length=10, choices=JobState, default=JobState.PENDING)
+    progress = models.PositiveSmallIntegerField(default=0)  # per cent
+    result = models.JSONField(null=True, blank=True)
+    error = models.CharField(max_length=64, blank=True)  # the code of a problem, of the last attempt
+    started_at = models.DateTimeField(null=True, blank=True)  # the first attempt
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "job"
+        constraints = (
+            one_of("state", JobState, name="job_state"),
+            models.CheckConstraint(condition=models.Q(progress__lte=100), name="job_progress"),
+            models.CheckConstraint(
+                condition=models.Q(state__in=UNFINISHED_STATES, ended_at__isnull=True)
+                | (~models.Q(state__in=UNFINISHED_STATES) & models.Q(ended_at__isnull=False)),
+                name="job_ended_at",
+            ),
+        )
+        indexes = (
+            models.Index(fields=["owner", "created_at", "id"], name="job_of_owner"),
+            models.Index(fields=["ended_at"], name="job_ended"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.state}"
 
 
 class OutboxMessage(models.Model):
@@ -15,6 +65,8 @@ class OutboxMessage(models.Model):
     # At most one message with the same key exists, done or not: a slot of the schedule, a mail of one event.
     dedup_key = IdentityField(unique=True, null=True)
     request_id = models.CharField(max_length=64, blank=True)
+    # Whoever asked for it looks at this; a job that is called off has no message any more.
+    job = models.OneToOneField(Job, null=True, blank=True, on_delete=models.CASCADE, related_name="message")
 
     created_at = models.DateTimeField(auto_now_add=True)
     # When it may be taken up: at once, after a back-off, or when a lease has run out; null once done or failed.

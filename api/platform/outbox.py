@@ -2,6 +2,8 @@
 
 Whoever runs it (the embedded background process, a Celery worker) claims a message by moving its due time to the end
 of a lease; a message whose worker died is simply due again. Tasks are therefore idempotent.
+
+A message may have a job (`api.platform.jobs`), whose state is moved in the transaction in which the message's is.
 """
 
 import random
@@ -13,9 +15,11 @@ from typing import Any
 import structlog
 from django.db import connection, transaction
 from django.db.models import F
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from api.models import OutboxMessage
+from api.exceptions import ApiError
+from api.models import UNFINISHED_STATES, Job, JobState, OutboxMessage
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +32,11 @@ class WorkersDied(Exception):
     """Each worker that took the message up has died before it could say how that ended."""
 
 
-Task = Callable[..., None]
+class JobRevoked(Exception):
+    """The job was called off while its task was at work: what is left of it need not be done."""
+
+
+Task = Callable[..., Any]  # what it returns is the result of its job, if the message has one
 _tasks: dict[str, Task] = {}
 
 
@@ -54,6 +62,7 @@ def enqueue(
     *,
     dedup_key: str | None = None,
     delay_seconds: int = 0,
+    job: Job | None = None,
 ) -> None:
     """Writes a call of the task `name`; it runs after the transaction has committed and the delay is over, at least once.
 
@@ -62,7 +71,7 @@ def enqueue(
     request_id = structlog.contextvars.get_contextvars().get("request_id", "")
     due_at = timezone.now() + timedelta(seconds=delay_seconds)
     message = OutboxMessage(
-        task=name, arguments=arguments or {}, dedup_key=dedup_key, request_id=request_id, due_at=due_at
+        task=name, arguments=arguments or {}, dedup_key=dedup_key, request_id=request_id, due_at=due_at, job=job
     )
     OutboxMessage.objects.bulk_create([message], ignore_conflicts=dedup_key is not None)
 
@@ -90,25 +99,57 @@ def execute(message: OutboxMessage) -> bool:
         try:
             if message.attempts > ATTEMPTS:
                 raise WorkersDied
-            _tasks[message.task](**message.arguments)
+            _note_start(message)
+            result = _tasks[message.task](**message.arguments)
+        except JobRevoked:
+            log.info("task.revoked")
+            return False
         except Exception as error:  # noqa: BLE001 -- whatever went wrong is recorded on the message and tried again
             _record_failure(message, error)
             return False
-        held = OutboxMessage.objects.filter(id=message.id, lease=message.lease)
-        held.update(done_at=timezone.now(), due_at=None, lease=None, last_error="")
+        _record_success(message, result)
         return True
+
+
+def _note_start(message: OutboxMessage) -> None:
+    """Raises JobRevoked."""
+    if message.job_id is None:
+        return
+    now = timezone.now()
+    wanted = Job.objects.filter(id=message.job_id, state__in=UNFINISHED_STATES)
+    if not wanted.update(state=JobState.STARTED, started_at=Coalesce("started_at", now), updated_at=now):
+        raise JobRevoked
+
+
+def _record_success(message: OutboxMessage, result: Any) -> None:
+    now = timezone.now()
+    with transaction.atomic():
+        held = OutboxMessage.objects.filter(id=message.id, lease=message.lease)
+        if held.update(done_at=now, due_at=None, lease=None, last_error="") and message.job_id is not None:
+            outcome = {"state": JobState.SUCCESS, "progress": 100, "result": result, "error": "", "ended_at": now}
+            Job.objects.filter(id=message.job_id).update(**outcome, updated_at=now)
 
 
 def _record_failure(message: OutboxMessage, error: Exception) -> None:
     is_final = message.attempts >= ATTEMPTS
     log.warning("task.failed", error=type(error).__name__, attempts=message.attempts, final=is_final, exc_info=True)
+    now = timezone.now()
     wait = min(3600, _BACK_OFF_SECONDS * 2 ** (message.attempts - 1)) * random.uniform(0.5, 1)  # noqa: S311 -- jitter
-    OutboxMessage.objects.filter(id=message.id, lease=message.lease).update(
-        lease=None,
-        last_error=f"{type(error).__name__}: {error}"[:500],
-        failed_at=timezone.now() if is_final else None,
-        due_at=None if is_final else timezone.now() + timedelta(seconds=wait),
-    )
+    with transaction.atomic():
+        held = OutboxMessage.objects.filter(id=message.id, lease=message.lease).update(
+            lease=None,
+            last_error=f"{type(error).__name__}: {error}"[:500],
+            failed_at=now if is_final else None,
+            due_at=None if is_final else now + timedelta(seconds=wait),
+        )
+        if held and message.job_id is not None:
+            Job.objects.filter(id=message.job_id).update(
+                state=JobState.FAILURE if is_final else JobState.RETRY,
+                # Its owner is told a code; the text may name what is nobody's business but staff's.
+                error=error.code if isinstance(error, ApiError) else "internal_error",
+                ended_at=now if is_final else None,
+                updated_at=now,
+            )
 
 
 def forget_done(*, older_than_days: int = 7, most: int = 1000) -> int:

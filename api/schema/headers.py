@@ -15,6 +15,7 @@ _HEADERS = {
     "X-Request-ID": ("The id of this request in the server's log: the client's own, if it sent a good one.", "string"),
     "ETag": ("Which state this is: for If-None-Match, and for If-Match where a version is said.", "string"),
     "Idempotency-Replayed": ("`true`: this is the first answer once more.", "string"),
+    "Location": ("Where to look for what was taken up.", "string"),
     "Retry-After": ("Seconds to wait; always with 429 and 503.", "integer"),
     "Deprecation": ("Since when this is meant to go away (RFC 9745).", "string"),
     "Sunset": ("When it will be gone (RFC 8594).", "string"),
@@ -25,7 +26,7 @@ _HEADERS = {
     ),
     **_LIMIT_HEADERS,
 }
-_ALWAYS = {"X-Request-ID", "ETag", "WWW-Authenticate"}
+_ALWAYS = {"X-Request-ID", "ETag", "Location", "WWW-Authenticate"}
 
 
 def headers_of(status: int, *more: str) -> dict[str, Any]:

@@ -79,6 +79,7 @@ class HandsetSchema(AutoSchema):
         names = {
             "ETag": (has_tag and not self._resource.is_confidential) or status == HTTPStatus.PRECONDITION_FAILED,
             "Idempotency-Replayed": self._keeps_answers and status < HTTPStatus.BAD_REQUEST,
+            "Location": self._resource.answers_location and status == HTTPStatus.ACCEPTED,
             "Deprecation": self._resource.deprecation is not None,
             "Sunset": self._resource.deprecation is not None,
         }

@@ -43,7 +43,7 @@ RATES = {
 }
 
 CORS_ALLOWED_ORIGINS = env.words("CORS_ALLOWED_ORIGINS")
-CORS_URLS_REGEX = r"^/(api|admin)/"
+CORS_URLS_REGEX = r"^/((api|admin)/|tasks(/|$))"
 CORS_ALLOW_HEADERS = [
     "authorization",
     "content-type",

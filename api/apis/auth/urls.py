@@ -23,6 +23,7 @@ urlpatterns = [
     path("auth/email/confirm/", accounts.ConfirmationView.as_view(), name="confirmation"),
     path("auth/logout-all/", people.SignOutEverywhereView.as_view(), name="logout-all"),
     path("auth/logout/", people.SignOutView.as_view(), name="logout"),
+    path("pre-register/", people.PreRegisterView.as_view(), name="pre-register"),
     path("token/refresh/", tokens.RefreshTokenView.as_view(), name="token-refresh"),
     path("token/verify/", tokens.VerifyTokenView.as_view(), name="token-verify"),
     path("token/pair/", people.SignInView.as_view(), name="token-pair"),

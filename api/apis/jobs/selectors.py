@@ -1,8 +1,48 @@
-"""Reading background work, for staff: nothing here is narrowed to a caller, and only the CMS may ask."""
+"""Reading background work: the caller's own jobs, and for staff how the outbox does."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from api.models import OutboxMessage
+from api.exceptions import NotThere
+from api.models import Job, OutboxMessage
+from api.platform.callers import Caller
+from api.platform.ids import as_uuid
+from api.platform.keyset import Cursor, Order, Page, page_of
+
+SORTS = {"created_at": "created_at"}
+_COLUMNS = ("id", "type", "state", "progress", "result", "error", "created_at", "started_at", "ended_at")
+
+
+def jobs_of(
+    caller: Caller,
+    *,
+    sort: tuple[tuple[str, bool], ...],
+    cursor: Cursor | None,
+    limit: int,
+    wants_total: bool,
+) -> Page:
+    """A page of the caller's jobs; those that ended stay for thirty days."""
+    order = [*(Order(SORTS[name], is_descending) for name, is_descending in sort), Order("id", sort[-1][1])]
+    assert caller.user_id is not None
+    rows: Any = Job.objects.filter(owner_id=caller.user_id).values(*_COLUMNS)
+    page = page_of(rows, order=order, cursor=cursor, limit=limit, wants_total=wants_total)
+    return page._replace(rows=[_as_told(row) for row in page.rows])
+
+
+def job_of(caller: Caller, name: str) -> dict[str, Any]:
+    """One of the caller's jobs, by its id. Raises NotThere."""
+    assert caller.user_id is not None
+    job_id = as_uuid(name)
+    row = Job.objects.filter(id=job_id, owner_id=caller.user_id).values(*_COLUMNS).first() if job_id else None
+    if row is None:
+        raise NotThere
+    return _as_told(row)
+
+
+def _as_told(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "error": row["error"] or None}
+
+
+# For staff: not narrowed to a caller. Only the CMS may ask.
 
 
 class OutboxNumbers(NamedTuple):

@@ -1,12 +1,84 @@
-"""Carrying out what is due: messages of the outbox, and the schedule's slots."""
+"""Carrying out what is due: messages of the outbox, and the schedule's slots. And jobs, from their start to their end."""
 
-from collections.abc import Mapping
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
 
 from django.utils import timezone
 
-from api.platform import counters, idempotency, limits, nonces, outbox
+from api.exceptions import ApiError, NotThere
+from api.models import UNFINISHED_STATES, Job, JobState, User
+from api.platform import audit, counters, idempotency, jobs, limits, nonces, outbox
+from api.platform.callers import Caller
+from api.platform.ids import as_uuid
+from api.platform.transactions import transactional
+
+# The types that a client may start, with their arguments; each is the task `jobs.<type>`.
+PUBLIC_TYPES: Mapping[str, Sequence[str]] = {
+    "add": ("x", "y"),
+    "long_running": ("seconds",),
+    "process_data": ("data",),
+}
+LONG_RUNNING_SECONDS = 10
+UNFINISHED_JOBS_MAX = 10
 
 _BATCH = 20
+
+
+class TooManyJobs(ApiError):
+    """The person has ten jobs that have not ended."""
+
+    status = HTTPStatus.CONFLICT
+    code = "too_many_jobs"
+    title = "Too many jobs are waiting"
+    detail = "Wait until one of them has ended, or call one off."
+    remedy = "Wait until one of them has ended, or call one off."
+
+
+class JobOver(ApiError):
+    """The job has ended: there is nothing to call off."""
+
+    status = HTTPStatus.CONFLICT
+    code = "job_over"
+    title = "The job has ended"
+    remedy = "Read how it ended."
+
+
+@transactional
+def start_job(caller: Caller, *, type_: str, arguments: Mapping[str, Any]) -> uuid.UUID:
+    """A job of one of PUBLIC_TYPES, carried out after the commit. Raises TooManyJobs."""
+    assert caller.user_id is not None
+    User.objects.select_for_update().get(id=caller.user_id)  # several at once are counted one after the other
+    if Job.objects.filter(owner_id=caller.user_id, state__in=UNFINISHED_STATES).count() >= UNFINISHED_JOBS_MAX:
+        raise TooManyJobs
+    job = jobs.begin(caller.user_id, f"jobs.{type_}", arguments, type_=type_)
+    audit.record(caller, "job.started", target_kind="job", target_id=job.id)
+    return job.id
+
+
+@transactional
+def revoke_job(caller: Caller, *, name: str) -> None:
+    """Calls one of the caller's jobs off; harmless when repeated. Raises NotThere, JobOver."""
+    job_id = as_uuid(name)
+    if job_id is None:
+        raise NotThere
+    mine = Job.objects.filter(id=job_id, owner=caller.user_id)
+    if not mine.exists():
+        raise NotThere
+    if jobs.revoke(job_id):
+        audit.record(caller, "job.revoked", target_kind="job", target_id=job_id)
+    elif not mine.filter(state=JobState.REVOKED).exists():
+        raise JobOver
+
+
+def run_long(job_id: str, *, seconds: int) -> dict[str, int]:
+    """Takes its time, and says how far it is. Raises JobRevoked."""
+    for second in range(seconds):
+        jobs.report(job_id, per_cent=100 * second // seconds)
+        time.sleep(1)
+    return {"seconds": seconds}
 
 
 def run_due() -> int:
@@ -25,7 +97,8 @@ def enqueue_schedule(schedule: Mapping[str, int]) -> None:
 
 
 def forget_expired() -> None:
-    """Deletes what was kept long enough: answers to writes, messages that were done, and what the embedded default
+    """Deletes what was kept long enough: answers to writes, messages that were done,
+    jobs that ended, and what the embedded default
     keeps in the place of Redis.
     """
     for forget in (
@@ -34,6 +107,7 @@ def forget_expired() -> None:
         counters.forget_expired,
         idempotency.forget_answers,
         outbox.forget_done,
+        jobs.forget_ended,
     ):
         while forget():
             pass

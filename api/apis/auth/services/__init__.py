@@ -1,6 +1,6 @@
 """The verbs of accounts, by what they are about: `sessions` (tokens of a device), `people` (signing up, in and out),
 `guests`, `codes` (signing in by mail), `social` (by a provider), `passwords`, `addresses`, and what these stand on: `proofs` (mailed secrets),
-`mails` (what is said with them), `failures` (guesses).
+`mails` (what is said with them), `failures` (guesses); and `waiting` (who is to hear when signing up is possible).
 """
 
 from api.apis.auth.services.addresses import (
@@ -53,6 +53,7 @@ from api.apis.auth.services.social import (
     new_social_nonce,
     sign_in_by_provider,
 )
+from api.apis.auth.services.waiting import join_waiting_list
 
 __all__ = [
     "SOCIAL_NONCE_SECONDS",
@@ -86,6 +87,7 @@ __all__ = [
     "forget_merged_guests",
     "forget_old_failures",
     "forget_old_proofs",
+    "join_waiting_list",
     "lock_device",
     "mail_change_notice",
     "mail_proof",

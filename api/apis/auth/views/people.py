@@ -133,6 +133,25 @@ class MagicVerifyView(AccountView):
         return Response(represent_grant(grant))
 
 
+class PreRegisterView(AccountView):
+    """`POST pre-register/`: the waiting list. Whether an address is on it, or has an account, is not told."""
+
+    serves_old_apps = True
+    is_sensitive = False
+
+    @answers(
+        None,
+        takes=EmailAddressSerializer,
+        statuses=(HTTPStatus.ACCEPTED,),
+        summary="Join the waiting list",
+    )
+    def post(self, request: ApiRequest) -> Response:
+        body = EmailAddressSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        services.join_waiting_list(email=body.validated_data["email"])
+        return Response(status=HTTPStatus.ACCEPTED)
+
+
 class SignOutView(ApiView):
     """`POST auth/logout/`: ends this session. Repeating it, also with the ended session's token, is fine."""
 
