@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
 from api.apis.orgs.selectors import permissions_with
 from api.platform import attestation, keys, oidc, tokens
+
+_PROVIDERS_WITH_A_KEY = frozenset({"resend", "postmark", "sendgrid", "mailgun", "brevo"})
 
 
 @register("handset")
@@ -61,6 +64,24 @@ def providers_are_usable(app_configs: Any, **kwargs: Any) -> Iterable[CheckMessa
         oidc.providers()
     except ValueError as error:
         yield Error(f"OIDC_PROVIDERS: {error}", id="handset.E008")
+
+
+@register("handset")
+def mail_leads_somewhere(app_configs: Any, **kwargs: Any) -> Iterable[CheckMessage]:
+    """The links of mails are addresses, codes are mailed and not told, and whoever carries mail lets us in."""
+    if not settings.FRONTEND_URL:
+        yield Error("FRONTEND_URL is missing", id="handset.E020")
+    magic = urlsplit(settings.MAGIC_LINK_VERIFY_URL)
+    if magic.scheme not in {"http", "https"} or not magic.netloc:
+        yield Error("MAGIC_LINK_VERIFY_URL is missing or not an http(s) address", id="handset.E021")
+    if settings.MAGIC_LINK_DEBUG_ECHO_TOKEN and not settings.DEBUG:
+        yield Error("MAGIC_LINK_DEBUG_ECHO_TOKEN is on, and DEBUG is off", id="handset.E022")
+    if settings.EMAIL_PROVIDER in _PROVIDERS_WITH_A_KEY and not settings.EMAIL_API_KEY:
+        yield Error(
+            f"EMAIL_API_KEY is missing, which EMAIL_PROVIDER={settings.EMAIL_PROVIDER} needs", id="handset.E023"
+        )
+    if settings.ENVIRONMENT == "production" and settings.EMAIL_PROVIDER in {"console", "file"}:
+        yield Error(f"EMAIL_PROVIDER is {settings.EMAIL_PROVIDER}, which mails to nobody", id="handset.E024")
 
 
 @register("handset")

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
+from django.conf import settings as django_settings
 from django.core import checks
 from django.core.management import call_command
 
 from api.platform import outbox
 from core import celery
+from core.checks import mail_leads_somewhere
 from tests.services.servers import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -41,6 +42,7 @@ def half_configured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> dict[
         "CELERY_BROKER_URL": "redis://127.0.0.1:1/2",
         "AWS_STORAGE_BUCKET_NAME": "handset-files",
         "TRUSTED_PROXY_COUNT": "0",
+        "FRONTEND_URL": "https://app.example.com",
         "FILES_PATH": str(tmp_path / "files"),
         "VAR_DIR": str(tmp_path),
         "PORT": str(free_port()),
@@ -69,9 +71,42 @@ def test_a_half_configured_process_ends_and_says_why(name: str, half_configured:
         assert not [line for line in rest if line.startswith("[")]  # gunicorn's own form
 
 
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"FRONTEND_URL": ""}, "FRONTEND_URL is missing"),
+        ({"MAGIC_LINK_VERIFY_URL": ""}, "MAGIC_LINK_VERIFY_URL is missing or not an http(s) address"),
+        ({"MAGIC_LINK_VERIFY_URL": "app://magic"}, "MAGIC_LINK_VERIFY_URL is missing or not an http(s) address"),
+        ({"MAGIC_LINK_VERIFY_URL": "https://"}, "MAGIC_LINK_VERIFY_URL is missing or not an http(s) address"),
+        ({"MAGIC_LINK_DEBUG_ECHO_TOKEN": True, "DEBUG": False}, "MAGIC_LINK_DEBUG_ECHO_TOKEN is on, and DEBUG is off"),
+        (
+            {"EMAIL_PROVIDER": "console", "ENVIRONMENT": "production"},
+            "EMAIL_PROVIDER is console, which mails to nobody",
+        ),
+        ({"EMAIL_PROVIDER": "file", "ENVIRONMENT": "production"}, "EMAIL_PROVIDER is file, which mails to nobody"),
+        *(
+            ({"EMAIL_PROVIDER": name}, f"EMAIL_API_KEY is missing, which EMAIL_PROVIDER={name} needs")
+            for name in ("resend", "postmark", "sendgrid", "mailgun", "brevo")
+        ),
+    ],
+)
+def test_mail_that_leads_nowhere_is_refused(settings: Any, changes: dict[str, object], sentence: str) -> None:
+    assert list(mail_leads_somewhere(None)) == []
+    for name, value in changes.items():
+        setattr(settings, name, value)
+    assert [error.msg for error in mail_leads_somewhere(None)] == [sentence]
+
+
+@pytest.mark.parametrize("name", ["resend", "postmark", "sendgrid", "mailgun", "brevo", "smtp", "ses"])
+def test_mail_by_a_provider_that_lets_us_in_is_fine(settings: Any, name: str) -> None:
+    settings.EMAIL_PROVIDER, settings.ENVIRONMENT = name, "production"
+    settings.EMAIL_API_KEY = "" if name in {"smtp", "ses"} else "a key"
+    assert list(mail_leads_somewhere(None)) == []
+
+
 def test_a_run_of_the_outbox_ends_before_the_lease_of_what_it_took_up() -> None:
-    assert celery._RUN_SECONDS < settings.CELERY_TASK_SOFT_TIME_LIMIT < settings.CELERY_TASK_TIME_LIMIT
-    assert settings.CELERY_TASK_TIME_LIMIT < outbox.LEASE_SECONDS
+    assert celery._RUN_SECONDS < django_settings.CELERY_TASK_SOFT_TIME_LIMIT < django_settings.CELERY_TASK_TIME_LIMIT
+    assert django_settings.CELERY_TASK_TIME_LIMIT < outbox.LEASE_SECONDS
 
 
 def test_a_deployment_says_where_its_files_lie(settings: Any) -> None:
