@@ -55,7 +55,10 @@ def formatter() -> logging.Formatter:
     if settings.LOG_FORMAT == "json":
         # Without the local variables of each frame: they hold tokens, passwords and registration bodies.
         frames = ExceptionDictTransformer(show_locals=False)
-        rendering: list[Any] = [structlog.processors.ExceptionRenderer(frames), structlog.processors.JSONRenderer(_json)]
+        rendering: list[Any] = [
+            structlog.processors.ExceptionRenderer(frames),
+            structlog.processors.JSONRenderer(_json),
+        ]
     else:
         console = structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
