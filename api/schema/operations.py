@@ -30,6 +30,7 @@ from api.throttling import SAFE_METHODS
 from api.views import ApiView, AttestationRequired, SignatureRequired
 
 _SLUG_MAX_CHARS = 100
+_UUID_CHARS = 36
 _DONE = {
     304: "Not changed since the ETag in If-None-Match.",
     200: "Done.",
@@ -177,6 +178,9 @@ class HandsetSchema(AutoSchema):
             if parameter["name"].endswith("slug"):
                 parameter["description"] = "The slug, or the id."
                 parameter["schema"] |= {"minLength": 1, "maxLength": _SLUG_MAX_CHARS}
+            elif parameter["name"].endswith("_id"):
+                parameter["description"] = "The id, a UUID."
+                parameter["schema"] |= {"minLength": 1, "maxLength": _UUID_CHARS}
             elif parameter["name"] == "provider":
                 parameter["description"] = "Its name in the settings of the server, such as `google` or `apple`."
                 parameter["schema"] |= {"minLength": 1, "maxLength": NAME_MAX_CHARS}
