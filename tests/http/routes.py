@@ -3,6 +3,7 @@
 import re
 from typing import Any, NamedTuple
 
+from api.aliases import ALIASES
 from api.checks import routes
 from api.permissions import IsPublic
 from api.views import ApiView
@@ -42,10 +43,12 @@ class Route(NamedTuple):
         return IsPublic in self.view.permission_classes
 
 
-def api_routes() -> list[Route]:
-    """All routes that an `ApiView` serves."""
+def api_routes(*, with_aliases: bool = False) -> list[Route]:
+    """All routes that an `ApiView` serves; the second addresses of some are the same views."""
     found = []
     for pattern, view in routes():
+        if pattern in ALIASES and not with_aliases:
+            continue
         view_class = getattr(view, "view_class", None) or getattr(view, "cls", None)
         if view_class is not None and issubclass(view_class, ApiView):
             verbs = frozenset(verb.upper() for verb in _VERBS if hasattr(view_class, verb))

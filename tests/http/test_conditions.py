@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import time_machine
 from handset_client import Answer
+from handset_client.outcomes import accept
 
 from api.models import Contact, Membership, Organization, User
 from api.platform import memberships
@@ -40,11 +41,12 @@ QUERIES = {"api/v1/users/check_username/": "?username=ada"}
 
 @time_machine.travel(datetime.now(UTC), tick=False)  # auth/check/ tells the seconds that are left
 def test_everything_that_is_read_has_a_tag_and_is_not_sent_twice(alice: Person, contact: Contact) -> None:
+    job_id = accept(alice.post("tasks/", {"type": "add", "x": 1, "y": 2})).json["id"]
     read = 0
     for route in api_routes():
         if "GET" not in route.verbs:
             continue
-        path = route.path(slug=contact.slug, org_slug=Organization.objects.get(owner=alice.user).slug)
+        path = route.path(slug=contact.slug, org_slug=Organization.objects.get(owner=alice.user).slug, job_id=job_id)
         path += QUERIES.get(route.pattern, "")
         first = get(alice, path)
         assert first.status == 200, path

@@ -16,6 +16,8 @@ from handset_client import Answer, Call, Response
 import api.apis
 from api.apis.auth import serializers as auth
 from api.apis.contacts import serializers as contacts
+from api.apis.devices import serializers as devices
+from api.apis.jobs import serializers as jobs
 from api.apis.onboarding import serializers as onboarding
 from api.apis.users import serializers as users
 from api.fields import StrictSerializer
@@ -221,6 +223,9 @@ ENDPOINTS = [
     ),
     Endpoint("POST", "auth/email/verify/", auth.MailedTokenSerializer, {"token": "A" * 43}),
     Endpoint("PATCH", "auth/email/", auth.AddressChangeSerializer, {"email": "new@example.com"}),
+    Endpoint("POST", "auth/social/none/", auth.SocialSignInSerializer, {"id_token": "a.b.c", "nonce": "n"}),
+    Endpoint("PATCH", f"devices/{DEVICE}/", devices.DeviceNameSerializer, {"name": "Mine"}),
+    Endpoint("POST", "tasks/", jobs.JobStartSerializer, {"type": "add", "x": 1, "y": 2}),
     Endpoint("POST", "device/challenge/", onboarding.ChallengeRequestSerializer, {"install_id": DEVICE}),
     Endpoint("POST", "device/attest/", onboarding.EvidenceSerializer, EVIDENCE),
     Endpoint("POST", "token/verify/", auth.TokenSerializer, {"token": "a.b.c"}),
@@ -622,7 +627,7 @@ def test_the_reading_of_serializers_leaves_nothing_to_chance() -> None:
     for endpoint in ENDPOINTS:
         for path, body in places(endpoint.serializer, endpoint.body, 1):
             if endpoint.serializer(data=body).is_valid():
-                assert path in {"build", "custom_fields"}, (endpoint.path, path)
+                assert path in {"build", "custom_fields", "x", "y"}, (endpoint.path, path)
         for value in ("true", "yes", "1"):
             for path, body in places(endpoint.serializer, endpoint.body, value):
                 leaf = path.rpartition(".")[2]

@@ -139,6 +139,8 @@ def test_public_list_holds_what_is_public_and_nothing_else() -> None:
                 "api/v1/auth/get-token/",
                 "api/v1/auth/refresh-token/",
                 "api/v1/token/refresh/",
+                "api/access/auth/refresh/",
+                "api/auth/jwt/refresh/",
             }
         )
         == PUBLIC_ROUTES
