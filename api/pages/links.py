@@ -1,5 +1,6 @@
 """The pages of accounts: the code of a sign-in, confirming and changing an address, a new password, "this was not me"."""
 
+import unicodedata
 from typing import Any
 
 from api.apis.auth import services as auth
@@ -64,7 +65,7 @@ class ResetPasswordPage(LinkPage):
         password, again = (self.request.POST.get(name, "") for name in ("new_password", "again"))
         if password != again:
             raise InvalidInput.of("new_password", "mismatch", "The two passwords differ.")
-        auth.reset_password(self.caller, token=token, new_password=password[:1000])
+        auth.reset_password(self.caller, token=token, new_password=unicodedata.normalize("NFC", password))
 
 
 class NotMePage(LinkPage):

@@ -83,8 +83,8 @@ LOCKOUT_WINDOW_SECONDS = 15 * 60
 LOCKOUT_SECONDS = 15 * 60
 LOCKOUT_MAX_SECONDS = 24 * 3600
 
-# Mails with codes to one address, whoever asks for them.
-MAGIC_CODES_PER_DAY = 10
+# Mails of one kind with codes or links to one address, whoever asks for them.
+MAILS_PER_DAY = 10
 # How old the proof of a session may be where it stands in for a password (seconds).
 FRESH_PROOF_SECONDS = 600
 

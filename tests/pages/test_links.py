@@ -105,6 +105,21 @@ def test_a_stranger_on_a_new_device_is_signed_out_by_the_page(
     )
 
 
+def test_whoever_was_put_out_is_put_out_of_every_session_and_is_news_again(
+    alice: Person, new_phone: MakePhone, browser: Browser
+) -> None:
+    received()
+    thief, _ = new_phone()
+    accept(thief.sign_in(alice.email, PASSWORD))
+    [mail] = received(alice.email)
+    thief.sign_out()
+    accept(thief.sign_in(alice.email, PASSWORD))
+    press(browser, path_of(mail))
+    assert thief.request("GET", "users/me/").code == "sign_in_required"
+    accept(thief.sign_in(alice.email, PASSWORD))
+    assert [mail.subject[:12] for mail in received(alice.email)] == ["A new device"]
+
+
 def test_a_known_device_is_no_news(alice: Person) -> None:
     received()
     alice.phone.sign_out()

@@ -19,9 +19,9 @@ def mail_proof(proof_id: str) -> None:
 
 
 @outbox.task("auth.mail_change_notice")
-def mail_change_notice(user_id: str, to: str, email: str) -> None:
+def mail_change_notice(proof_id: str) -> None:
     """Tells an account's present address that another one is to replace it."""
-    services.mail_change_notice(user_id=uuid.UUID(user_id), to=to, email=email)
+    services.mail_change_notice(uuid.UUID(proof_id))
 
 
 @outbox.task("auth.sweep")

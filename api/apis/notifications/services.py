@@ -46,11 +46,10 @@ def _filled(text: str, values: Mapping[str, str]) -> str:
 
 
 def _paragraph(text: str) -> dict[str, str]:
-    """A paragraph for the layout: a lone link, or text with its links marked up."""
+    """A paragraph for the layout: a lone link, or text. A link inside of text may be a stranger's, and stays text."""
     if _LINK.fullmatch(text.strip()):
         return {"link": text.strip()}
-    escaped = html.escape(text.strip())
-    return {"html": _LINK.sub(lambda match: f'<a href="{match[0]}">{match[0]}</a>', escaped).replace("\n", "<br>")}
+    return {"html": html.escape(text.strip()).replace("\n", "<br>")}
 
 
 def previewed(kind: str, template: Template) -> Mail:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -78,7 +79,9 @@ def reason_against_username(caller: Caller, username: str) -> str | None:
 
 
 def require_password(password: str, *, person: User, field: str = "password") -> None:
-    """Raises InvalidInput with every reason why the password is too weak for this person."""
+    """Raises InvalidInput with every reason why the password cannot be this person's."""
+    if len(password) > settings.PASSWORD_MAX_LENGTH:
+        raise InvalidInput.of(field, "too_long", f"At most {settings.PASSWORD_MAX_LENGTH} characters.")
     try:
         validate_password(password, person)
     except ValidationError as error:
@@ -162,8 +165,11 @@ def give_account(
     if prepared is None:
         person.is_email_confirmed = True
     else:
-        for name in (*PROFILE_FIELDS - {"username"}, "password"):
-            setattr(person, name, getattr(prepared, name))
+        person.password, silent = prepared.password, User()
+        for name in PROFILE_FIELDS - {"username"}:
+            said = getattr(prepared, name)
+            if said != getattr(silent, name):  # what was not said stays as the guest had it
+                setattr(person, name, said)
     for candidate in iter([username]) if username else username_candidates(email):
         before, person.username = person.username, candidate
         try:

@@ -102,6 +102,13 @@ def test_signing_up_keeps_the_user_and_everything(guest: Phone) -> None:
     assert received(ADA)[0].subject == "Confirm your address"
 
 
+def test_signing_up_leaves_what_it_does_not_say(guest: Phone) -> None:
+    accept(guest.request("PATCH", "users/me/", {"first_name": "Ada", "has_finished_onboarding": True}))
+    guest.sign_up(ADA, PASSWORD, last_name="Lovelace")
+    me = guest.request("GET", "users/me/").json
+    assert (me["first_name"], me["last_name"], me["has_finished_onboarding"]) == ("Ada", "Lovelace", True)
+
+
 def test_a_code_for_a_new_address_keeps_the_user_and_everything(guest: Phone) -> None:
     before = User.objects.get()
     contact(guest)

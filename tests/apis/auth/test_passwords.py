@@ -8,13 +8,14 @@ from handset_client import Answer
 from handset_client.outcomes import accept
 
 from api.apis.auth import services as auth
-from api.models import AuditEntry, EndReason, Session, SignInFailures, User
+from api.apis.auth.services import failures
+from api.models import AuditEntry, EndReason, MailedProof, Session, SignInFailures, User
 from api.platform import callers
 from tests.apis.auth.mailbox import received
 from tests.apis.auth.wire import MakePhone, commit, lower_rates
 from tests.conftest import PASSWORD, Person
 from tests.http.answers import errors_of, problem_of
-from tests.phones import Phone
+from tests.phones import BASE_URL, Phone
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
@@ -82,6 +83,34 @@ def test_guesses_are_counted_with_those_at_sign_in(alice: Person) -> None:
         problem_of(change(alice.phone, "wrong"), 401, "invalid_credentials")
     problem_of(change(alice.phone), 401, "invalid_credentials")
     assert SignInFailures.objects.get().locked_until is not None
+
+
+def test_the_password_that_was_just_set_is_guessed_at_like_any_other(alice: Person) -> None:
+    alice.phone._adopt(accept(change(alice.phone)))
+    for _ in range(10):
+        problem_of(change(alice.phone, "wrong", "wrong as well"), 401, "invalid_credentials")
+    problem_of(change(alice.phone, "wrong", NEW), 401, "invalid_credentials")
+    assert AuditEntry.objects.filter(action="auth.account_locked").count() == 1
+
+
+def test_what_a_password_opened_is_shut_when_it_changes_meanwhile(
+    alice: Person, new_phone: MakePhone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The password was right when it was looked at, and another one was set before the session was opened."""
+    phone, _ = new_phone()
+    phone.get_token()
+    real = failures.forgive
+
+    def change_meanwhile(key: bytes) -> None:
+        monkeypatch.setattr(failures, "forgive", real)
+        real(key)
+        alice.phone._adopt(accept(change(alice.phone)))
+
+    monkeypatch.setattr(failures, "forgive", change_meanwhile)
+    problem_of(
+        phone.request("POST", "token/pair/", {"email": alice.email, "password": PASSWORD}), 401, "invalid_credentials"
+    )
+    assert Session.objects.filter(user=alice.user, live_device__isnull=False).count() == 1
 
 
 @pytest.mark.parametrize("new", ["short", "12345678901", "password123", ""])
@@ -190,3 +219,21 @@ def test_signing_out_everywhere_ends_every_session(alice: Person, elsewhere: Pho
     for phone in (alice.phone, elsewhere):
         assert phone.request("GET", "users/me/").code == "sign_in_required"
     assert Session.objects.filter(user=alice.user, ended_at=None).count() == 0
+
+
+def test_a_session_that_is_over_signs_nobody_out(alice: Person, elsewhere: Phone) -> None:
+    token = elsewhere.state.access
+    elsewhere.sign_out()
+    alice.get("users/me/")
+    stale = alice.transport.call("POST", f"{BASE_URL}/api/v1/auth/logout-all/", {"Authorization": f"Bearer {token}"})
+    assert stale.status == 204
+    assert alice.get("users/me/").status == 200
+
+
+def test_links_are_capped_for_an_address_whoever_asks(alice: Person, new_phone: MakePhone) -> None:
+    received()
+    for _ in range(12):
+        assert ask(new_phone()[0], alice.email).status == 202
+        assert alice.post("auth/email/confirm/request/").status == 202
+    assert MailedProof.objects.filter(purpose="password_reset").count() == 10
+    assert MailedProof.objects.filter(purpose="email_confirm").count() == 10

@@ -1,6 +1,5 @@
 """The address of an account: confirming the first, and changing it for another."""
 
-import uuid
 from http import HTTPStatus
 
 from django.db import IntegrityError, transaction
@@ -9,6 +8,7 @@ from api.apis.auth.services import proofs
 from api.apis.auth.services.codes import prove_address
 from api.apis.auth.services.ending import end_other_sessions, end_sessions
 from api.apis.auth.services.passwords import AccountRequired, prove_person
+from api.apis.auth.services.people import InvalidCredentials
 from api.apis.auth.services.proofs import InvalidOrExpired, locked_person
 from api.apis.users.services import EmailTaken
 from api.exceptions import ApiError, SignInRequired
@@ -65,14 +65,17 @@ def request_address_change(caller: Caller, *, email: str, password: str | None) 
     person = prove_person(caller, password=password)
     if identity_of(email) == person.email_identity and email == person.email:
         raise AddressUnchanged
-    _issue_change(person.id, email)
+    _issue_change(person, email)
 
 
 @transactional
-def _issue_change(user_id: uuid.UUID, email: str) -> None:
-    person = User.objects.select_for_update().get(id=user_id)
-    proofs.issue(ProofPurpose.EMAIL_CHANGE, about=str(person.id), email=email, user=person)
-    outbox.enqueue("auth.mail_change_notice", {"user_id": str(person.id), "to": person.email, "email": email})
+def _issue_change(proved: User, email: str) -> None:
+    person = User.objects.select_for_update().get(id=proved.id)
+    if person.auth_version != proved.auth_version:
+        raise InvalidCredentials  # what the proof opened has changed meanwhile
+    proof = proofs.issue(ProofPurpose.EMAIL_CHANGE, about=str(person.id), email=email, user=person)
+    if proof is not None:
+        outbox.enqueue("auth.mail_change_notice", {"proof_id": str(proof.id)}, dedup_key=f"notice:{proof.id}")
 
 
 def address_to_change(token: str) -> str:

@@ -20,7 +20,7 @@ from api.apis.auth.services.sessions import (
     require_present,
 )
 from api.apis.users import services as users
-from api.models import EndReason, MailedProof, ProofPurpose, User
+from api.models import EndReason, MailedProof, Outcome, ProofPurpose, User
 from api.models.base import identity_of
 from api.platform import audit
 from api.platform.callers import Caller
@@ -35,8 +35,6 @@ def request_magic_code(caller: Caller, *, email: str) -> str | None:
     MAGIC_LINK_DEBUG_ECHO_TOKEN asks for it.
     """
     assert caller.device_id is not None
-    if proofs.issued_in_a_day(ProofPurpose.MAGIC_CODE, email) >= settings.MAGIC_CODES_PER_DAY:
-        return None
     proof = _issue_code(caller.device_id, email)
     return proofs.code_of(proof) if proof and settings.DEBUG and settings.MAGIC_LINK_DEBUG_ECHO_TOKEN else None
 
@@ -68,13 +66,29 @@ def sign_in_by_code(caller: Caller, *, token: str, merge_guest: bool | None) -> 
         return repeated
     try:
         proof = proofs.proof_on_device(ProofPurpose.MAGIC_CODE, caller.device_id, token)
-        return _signed_in(caller, proof, merge_guest, digest)
+        return _signed_in_at_last(caller, proof, merge_guest, digest)
     except InvalidOrExpired:
         # Perhaps another attempt of the same call was quicker.
         repeated = _repeated(caller, digest)
         if repeated is None:
+            _record_failure(caller)
             raise
         return repeated
+
+
+def _signed_in_at_last(caller: Caller, proof: MailedProof, merge_guest: bool | None, digest: bytes) -> TokenGrant:
+    """Begins again when another device has made the address's person meanwhile."""
+    try:
+        return _signed_in(caller, proof, merge_guest, digest)
+    except users.EmailTaken:
+        return _signed_in(caller, proof, merge_guest, digest)
+
+
+@transactional
+def _record_failure(caller: Caller) -> None:
+    audit.record(
+        caller, "auth.code_failed", target_kind="device", target_id=caller.device_id or "", outcome=Outcome.REFUSED
+    )
 
 
 def _repeated(caller: Caller, digest: bytes) -> TokenGrant | None:

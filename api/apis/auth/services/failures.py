@@ -8,8 +8,9 @@ from typing import NamedTuple
 from django.conf import settings
 from django.utils import timezone
 
-from api.models import Session, SignInFailures
+from api.models import Outcome, Session, SignInFailures
 from api.models.base import IDENTITY_MAX_BYTES, identity_of
+from api.platform import audit
 from api.platform.callers import Caller
 from api.platform.keys import purpose_key
 from api.platform.transactions import transactional
@@ -58,6 +59,19 @@ def _counted(key: bytes) -> Attempt:
         row.locks, row.failures, row.window_started_at = row.locks + 1, 0, now
     row.save()
     return Attempt(is_allowed=True, lock_seconds=seconds)
+
+
+def record_lock(caller: Caller, lock_seconds: int) -> None:
+    """Tells the trail of a lock; of none (0) there is nothing to tell."""
+    if lock_seconds:
+        # Which account it is stands in the row beside it; the counter's own key would tell nobody.
+        audit.record(
+            caller,
+            "auth.account_locked",
+            target_kind="sign_in",
+            outcome=Outcome.REFUSED,
+            changes={"seconds": [None, lock_seconds]},
+        )
 
 
 def forgive(key: bytes) -> None:

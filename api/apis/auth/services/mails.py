@@ -8,7 +8,6 @@ from django.conf import settings
 from api.apis.auth.services import proofs
 from api.apis.notifications.services import send_mail
 from api.models import MailedProof, ProofPurpose, User
-from api.models.base import identity_of
 
 # Paths of FRONTEND_URL; this server has a page at each.
 _PATHS = {
@@ -64,8 +63,9 @@ def link_of(proof: MailedProof) -> str:
     return f"{base}?token={proofs.token_of(proof)}"
 
 
-def mail_change_notice(*, user_id: uuid.UUID, to: str, email: str) -> None:
-    """Tells the present address that another one is to replace it."""
-    person = User.objects.filter(id=user_id, is_active=True).first()
-    if person is not None and person.email_identity == identity_of(to):
-        send_mail("auth.email_change_notice", to=to, values={"email": email}, reference=f"{user_id}-notice")
+def mail_change_notice(proof_id: uuid.UUID) -> None:
+    """Tells the present address that another one is to replace it, while that is so."""
+    proof = MailedProof.objects.select_related("user").filter(id=proof_id).first()
+    if proof is not None and proofs.is_good(proof) and proof.user is not None and proof.user.email:
+        values = {"email": proof.email}
+        send_mail("auth.email_change_notice", to=proof.user.email, values=values, reference=f"{proof.id}-notice")

@@ -41,8 +41,9 @@ class FreshProofRequired(ApiError):
     detail = "Sign in by a code or provider, and repeat this within ten minutes."
 
 
-def prove_person(caller: Caller, *, password: str | None) -> User:
-    """The caller's person, who proves themselves anew: by the password, or for lack of one by having signed in just now.
+def prove_person(caller: Caller, *, password: str | None, or_else: str | None = None) -> User:
+    """The caller's person, who proves themselves anew: by the password (or another that would do), or for lack of one by
+    having signed in just now.
 
     Wrong passwords are counted like those at sign-in, before they are looked at. Raises SignInRequired, AccountRequired,
     InvalidCredentials, FreshProofRequired.
@@ -59,8 +60,10 @@ def prove_person(caller: Caller, *, password: str | None) -> User:
         return person
     key = failures.key_of(person.email, caller.device_id)
     attempt = failures.begin_attempt(key)
-    if not (password_matches(person, password or "") and attempt.is_allowed):
+    is_right = password_matches(person, password or "") or (or_else is not None and password_matches(person, or_else))
+    if not (is_right and attempt.is_allowed):
         audit.record(caller, "auth.proof_failed", target_kind="user", target_id=person.id, outcome=Outcome.REFUSED)
+        failures.record_lock(caller, attempt.lock_seconds)
         raise InvalidCredentials
     failures.forgive(key)
     return person
@@ -72,25 +75,18 @@ def change_password(caller: Caller, *, old_password: str | None, new_password: s
     A repeat with a password that is the new one already answers the same. Raises what `prove_person` raises,
     InvalidInput, TokenRevoked.
     """
-    person = User.objects.filter(id=caller.user_id).first() if caller.user_id else None
-    if (
-        person is not None
-        and old_password is not None
-        and _is_done(caller.session_id, person, old_password, new_password)
-    ):
+    repeated = new_password if _has_just_changed(caller.session_id) else None
+    person = prove_person(caller, password=old_password, or_else=repeated)
+    if repeated is not None and password_matches(person, repeated):
         return _present_grant(caller)
-    person = prove_person(caller, password=old_password)
     users.require_password(new_password, person=person, field="new_password")
     return _changed(caller, person, make_password(new_password))
 
 
-def _is_done(session_id: uuid.UUID | None, person: User, old_password: str, new_password: str) -> bool:
-    """Whether this very call has succeeded before: the session has gone on with the new password, just now."""
-    if session_id is None or old_password == new_password or not person.has_usable_password():
-        return False
+def _has_just_changed(session_id: uuid.UUID | None) -> bool:
+    """Whether the session has gone on with a new password so recently that the answer may have been lost."""
     since = timezone.now() - timedelta(seconds=settings.FRESH_PROOF_SECONDS)
-    was_just_now = Session.objects.filter(id=session_id, password_changed_at__gte=since).exists()
-    return was_just_now and password_matches(person, new_password)
+    return session_id is not None and Session.objects.filter(id=session_id, password_changed_at__gte=since).exists()
 
 
 @transactional
@@ -120,17 +116,17 @@ def _changed(caller: Caller, proved: User, encoded: str) -> TokenGrant:
 
 
 def _set_password(person: User, encoded: str) -> None:
-    """Gives a person, who is locked, another password; what was mailed before proves nothing any more."""
+    """Gives a person, who is locked, another password; links that would change it, or the address, are void."""
     person.password = encoded
     person.auth_version += 1
     person.save(update_fields=["password", "auth_version", "is_email_confirmed", "updated_at"])
-    MailedProof.objects.filter(user=person, live_key__isnull=False).update(live_key=None)
+    void = (ProofPurpose.PASSWORD_RESET, ProofPurpose.EMAIL_CHANGE)
+    MailedProof.objects.filter(user=person, purpose__in=void, live_key__isnull=False).update(live_key=None)
 
 
 def request_password_reset(caller: Caller, *, email: str) -> None:
     """Mails a link that sets a new password, if somebody has the address; the work is the same if nobody has."""
-    if proofs.issued_in_a_day(ProofPurpose.PASSWORD_RESET, email) < settings.MAGIC_CODES_PER_DAY:
-        _issue_reset(email)
+    _issue_reset(email)
 
 
 @transactional

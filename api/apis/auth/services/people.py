@@ -114,18 +114,17 @@ def sign_in(caller: Caller, *, email: str, password: str, merge_guest: bool | No
         _record_failure(caller, person, attempt.lock_seconds)
         raise InvalidCredentials
     failures.forgive(key)
-    return _repeated(caller, "token.pair", digest, password, person) or _signed_in(
-        caller, person.id, digest, merge_guest
-    )
+    return _repeated(caller, "token.pair", digest, password, person) or _signed_in(caller, person, digest, merge_guest)
 
 
 @transactional
-def _signed_in(caller: Caller, person_id: uuid.UUID, digest: bytes, merge_guest: bool | None) -> TokenGrant:
+def _signed_in(caller: Caller, proved: User, digest: bytes, merge_guest: bool | None) -> TokenGrant:
+    """The session of a person as they were when their password was looked at."""
     assert caller.device_id is not None
-    person = User.objects.select_for_update().get(id=person_id)
+    person = User.objects.select_for_update().get(id=proved.id)
     device = locked_device(caller.device_id)
-    if not person.is_active:
-        raise InvalidCredentials
+    if not person.is_active or person.auth_version != proved.auth_version:
+        raise InvalidCredentials  # what the password opened has changed meanwhile
     try:
         require_present(caller)
     except TokenRevoked:
@@ -167,15 +166,7 @@ def _record_failure(caller: Caller, person: User | None, lock_seconds: int) -> N
         target_id=person.id if person else "",
         outcome=Outcome.REFUSED,
     )
-    if lock_seconds:
-        # Which account it is stands in the row above; the counter's own key would tell nobody.
-        audit.record(
-            caller,
-            "auth.account_locked",
-            target_kind="sign_in",
-            outcome=Outcome.REFUSED,
-            changes={"seconds": [None, lock_seconds]},
-        )
+    failures.record_lock(caller, lock_seconds)
 
 
 @transactional
@@ -196,11 +187,17 @@ def sign_out(caller: Caller) -> None:
 
 @transactional
 def sign_out_everywhere(caller: Caller) -> None:
-    """Ends every session of the caller's person, this one too; harmless when repeated. Their devices stay registered."""
+    """Ends every session of the caller's person, this one too; harmless when repeated. Their devices stay registered.
+
+    A session that is over ends nothing more.
+    """
+    assert caller.session_id is not None
     if caller.user_id is None:
         sign_out(caller)
         return
-    person = User.objects.select_for_update().get(id=caller.user_id)
+    person = User.objects.select_for_update().filter(id=caller.user_id).first()
+    if person is None or revocation.state_of(caller.session_id) is SessionState.ENDED:
+        return
     person.auth_version += 1
     person.save(update_fields=["auth_version", "updated_at"])
     end_sessions(caller, reason=EndReason.SIGNED_OUT, user_id=person.id)
@@ -209,16 +206,18 @@ def sign_out_everywhere(caller: Caller) -> None:
 
 @transactional
 def disown_session(caller: Caller, *, token: str) -> None:
-    """Ends a session by the link of the mail that told of it: "this was not me". Raises InvalidOrExpired."""
+    """Signs the person out of the device that a mail told of, however often somebody has signed in there since: "this
+    was not me". Raises InvalidOrExpired.
+    """
     proof = proofs.proof_of_token(ProofPurpose.NEW_DEVICE, token)
     proofs.use(proof)
-    assert proof.session_id is not None
-    end_sessions(caller, reason=EndReason.DISOWNED, session_id=proof.session_id)
+    assert proof.session is not None
+    end_sessions(caller, reason=EndReason.DISOWNED, device_id=proof.session.device_id, user_id=proof.user_id)
     audit.record(
         caller,
         "auth.session_disowned",
         target_kind="session",
-        target_id=proof.session_id,
+        target_id=proof.session.id,
         on_behalf_of=proof.user_id or "",
     )
 

@@ -55,10 +55,13 @@ def issue(
 ) -> MailedProof | None:
     """A new proof, mailed after the transaction; the one before `about` the same (whatever that names) is void.
 
-    Of two at once one is issued, and the other call answers None.
+    Of two at once one is issued, and beyond the day's number for the address none is: then the answer is None.
     """
     live_key = f"{purpose}|{about}"
     now = timezone.now()
+    # A person is told of a new device however many there are.
+    if purpose != ProofPurpose.NEW_DEVICE and _issued_in_a_day(purpose, email) >= settings.MAILS_PER_DAY:
+        return None
     void(purpose, about=about)
     proof = MailedProof(
         purpose=purpose,
@@ -93,7 +96,7 @@ def void(purpose: ProofPurpose, *, about: str) -> None:
     MailedProof.objects.filter(live_key=f"{purpose}|{about}").update(live_key=None)
 
 
-def issued_in_a_day(purpose: ProofPurpose, email: str) -> int:
+def _issued_in_a_day(purpose: ProofPurpose, email: str) -> int:
     """How many proofs of a purpose were issued for an address in the last 24 hours."""
     since = timezone.now() - timedelta(days=1)
     return MailedProof.objects.filter(purpose=purpose, email_identity=identity_of(email), created_at__gte=since).count()
@@ -126,7 +129,11 @@ def proof_of_token(purpose: ProofPurpose, token: str) -> MailedProof:
         raise InvalidOrExpired from None
     if len(raw) != 32:
         raise InvalidOrExpired
-    proof = MailedProof.objects.select_related("user").filter(id=uuid.UUID(bytes=raw[:16]), purpose=purpose).first()
+    proof = (
+        MailedProof.objects.select_related("user", "session")
+        .filter(id=uuid.UUID(bytes=raw[:16]), purpose=purpose)
+        .first()
+    )
     if proof is None or not hmac.compare_digest(token_of(proof), token) or not is_good(proof):
         raise InvalidOrExpired
     return proof

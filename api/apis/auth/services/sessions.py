@@ -193,7 +193,10 @@ def note_sign_in(caller: Caller, session: Session, person: User) -> None:
 def _is_new_device(session: Session, person: User) -> bool:
     """Whether a person who has signed in before does so on this device for the first time."""
     before = Session.objects.filter(user=person).exclude(id=session.id)
-    return before.exists() and not before.filter(device_id=session.device_id).exists()
+    here = before.filter(device_id=session.device_id)
+    # A device of which the person has said "not me" stays news.
+    is_known = here.exists() and not here.filter(end_reason=EndReason.DISOWNED).exists()
+    return before.exists() and not is_known
 
 
 def repeatable_successor(session_id: uuid.UUID | None, *, opened_by: str, opening_digest: bytes) -> Session | None:
