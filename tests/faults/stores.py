@@ -1,6 +1,7 @@
 """Stores that a test may stop, pause, fill and kill: instances of their own, on free ports, in folders of their own."""
 
 import getpass
+import importlib
 import os
 import shutil
 import signal
@@ -11,13 +12,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import MySQLdb
 import pytest
 import redis
 
 from tests.services.servers import STOP_SECONDS, free_port, wait_until
 
 _START_SECONDS = 30
+
+
+def _mysql() -> Any:
+    """The driver, which is there once the production lock is installed; tests that are merely collected want none."""
+    return importlib.import_module("MySQLdb")
 
 
 def _program(name: str) -> str:
@@ -121,13 +126,13 @@ class OwnMariaDB(Store):
         ]
 
     def _answers(self) -> bool:
-        with suppress(MySQLdb.OperationalError):
+        with suppress(_mysql().OperationalError):
             return self.execute("SELECT 1") == [(1,)]
         return False
 
     def connect(self) -> Any:
         """A connection of root, which has one in reserve when all others are taken."""
-        return MySQLdb.connect(
+        return _mysql().connect(
             unix_socket=str(self.folder / "socket"), user="root", charset="utf8mb4", connect_timeout=5, autocommit=True
         )
 
@@ -149,9 +154,9 @@ class OwnMariaDB(Store):
         while len(taken) < number:
             cursor.execute("SELECT id FROM information_schema.processlist WHERE user = 'handset'")
             for (process_id,) in cursor.fetchall():
-                with suppress(MySQLdb.OperationalError):  # it has ended by itself
+                with suppress(_mysql().OperationalError):  # it has ended by itself
                     cursor.execute(f"KILL CONNECTION {process_id}")
-            with suppress(MySQLdb.OperationalError):  # the application was faster
+            with suppress(_mysql().OperationalError):  # the application was faster
                 taken.append(self.connect())
         return taken
 
