@@ -168,6 +168,10 @@ def lower_rates(settings: Settings, **rates: int) -> None:
     """Other limits a minute, by scope, from now on: what was counted before is forgotten, for time may stand still."""
     settings.RATES = {**settings.RATES, **{scope: Rate(limit, 60) for scope, limit in rates.items()}}
     RateLimit.objects.all().delete()
+    if state.is_configured():
+        with state.guarded() as redis:
+            for key in redis.scan_iter("limit:*"):
+                redis.delete(key)
 
 
 def assert_refused(answer: Answer, status: int, code: str) -> None:
