@@ -163,6 +163,14 @@ def _make_meaningful(case: Any, phone: Client) -> None:
         case.path_parameters["slug"] = new_contact(phone) if case.method == "DELETE" else the_contact()
     if WHO == "person" and "org_slug" in case.path_parameters:
         case.path_parameters["org_slug"] = accept(phone.request("GET", "orgs/")).json["data"][0]["slug"]
+    if WHO == "person" and "job_id" in case.path_parameters:
+        case.path_parameters["job_id"] = a_job(phone)
+
+
+def a_job(phone: Client) -> str:
+    """One of the person's jobs, who may have only so many that have not ended."""
+    jobs = accept(phone.request("GET", "tasks/")).json["data"]
+    return str((jobs or [accept(phone.request("POST", "tasks/", {"type": "add", "x": 1, "y": 2})).json])[0]["id"])
 
 
 def new_contact(phone: Client) -> str:
