@@ -276,6 +276,8 @@ def _is_same_attempt(kept: bytes | None, given: bytes | None) -> bool:
 
 
 def _end_for_reuse(caller: Caller, session: Session) -> None:
+    if not Session.objects.select_for_update().filter(id=session.id, ended_at=None).exists():
+        return  # another one was quicker, and has told of it
     Device.objects.filter(id=session.device_id, rekey_requested_at=None).update(rekey_requested_at=timezone.now())
     end(caller, [session.id], EndReason.REFRESH_REUSED)
     audit.record(
