@@ -1,6 +1,7 @@
 """The one door to mail: Django's message, carried by the backend that EMAIL_PROVIDER chooses (django-anymail)."""
 
 import os
+import re
 import sys
 import tempfile
 import time
@@ -12,6 +13,10 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.message import EmailMessage
+
+
+class MailNotTaken(Exception):
+    """Whoever carries mail did not take one; the text says why, without the address that the mail was for."""
 
 
 class Mail(NamedTuple):
@@ -26,7 +31,7 @@ class Mail(NamedTuple):
 def send(mail: Mail, *, reference: str) -> None:
     """Hands a mail to the provider. `reference` is the same for every attempt to send the same mail.
 
-    Raises whatever the provider's backend raises; the attempt may be repeated, and the mail then arrive twice.
+    Raises MailNotTaken; the attempt may be repeated, and the mail then arrive twice.
     """
     sender = settings.DEFAULT_FROM_EMAIL
     domain = sender.rpartition("@")[2].rstrip(">") or "localhost"
@@ -38,7 +43,12 @@ def send(mail: Mail, *, reference: str) -> None:
         headers={"Message-ID": f"<{reference}@{domain}>", "Auto-Submitted": "auto-generated"},
     )
     message.attach_alternative(mail.html, "text/html")
-    message.send()
+    try:
+        message.send()
+    except Exception as error:  # noqa: BLE001 -- each backend has errors of its own
+        # Servers and backends name the recipient; the text, and a traceback with the error in it, go to logs and lists.
+        reason = re.sub(re.escape(mail.to), "<recipient>", f"{type(error).__name__}: {error}", flags=re.IGNORECASE)
+        raise MailNotTaken(reason) from None
 
 
 class Files(BaseEmailBackend):

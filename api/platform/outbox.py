@@ -32,6 +32,10 @@ class WorkersDied(Exception):
     """Each worker that took the message up has died before it could say how that ended."""
 
 
+class TooLate(Exception):
+    """What the message was to do was not done in time, and makes no sense any more: trying again will not help."""
+
+
 class JobRevoked(Exception):
     """The job was called off while its task was at work: what is left of it need not be done."""
 
@@ -131,14 +135,18 @@ def _record_success(message: OutboxMessage, result: Any) -> None:
 
 
 def _record_failure(message: OutboxMessage, error: Exception) -> None:
-    is_final = message.attempts >= ATTEMPTS
+    is_too_late = isinstance(error, TooLate)
+    is_final = is_too_late or message.attempts >= ATTEMPTS
+    reason = f"{type(error).__name__}: {error}"
+    if is_too_late and message.last_error:
+        reason += f" Before that: {message.last_error}"
     log.warning("task.failed", error=type(error).__name__, attempts=message.attempts, final=is_final, exc_info=True)
     now = timezone.now()
     wait = min(3600, _BACK_OFF_SECONDS * 2 ** (message.attempts - 1)) * random.uniform(0.5, 1)  # noqa: S311 -- jitter
     with transaction.atomic():
         held = OutboxMessage.objects.filter(id=message.id, lease=message.lease).update(
             lease=None,
-            last_error=f"{type(error).__name__}: {error}"[:500],
+            last_error=reason[:500],
             failed_at=now if is_final else None,
             due_at=None if is_final else now + timedelta(seconds=wait),
         )

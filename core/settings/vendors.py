@@ -1,5 +1,7 @@
 """What others do for us: carrying mail, saying who somebody is. And the addresses that mails lead to."""
 
+from django.core.exceptions import ImproperlyConfigured
+
 from core.settings import env
 from core.settings.base import EMBEDDED, PORT
 
@@ -11,11 +13,16 @@ MAGIC_LINK_EXPIRY_MINUTES = env.integer("MAGIC_LINK_EXPIRY_MINUTES", 15, minimum
 # Answers the code to whoever asked for it, for the author of a client. Only with DEBUG.
 MAGIC_LINK_DEBUG_ECHO_TOKEN = env.flag("MAGIC_LINK_DEBUG_ECHO_TOKEN", default=False)
 
+if env.text("EMAIL_PROVIDER") == "sendgrid":
+    raise ImproperlyConfigured(
+        "EMAIL_PROVIDER is sendgrid, which django-anymail maintains no more: use smtp with EMAIL_HOST=smtp.sendgrid.net, "
+        "EMAIL_PORT=587, EMAIL_USE_TLS=true, EMAIL_HOST_USER=apikey and the API key as EMAIL_HOST_PASSWORD"
+    )
 # Who carries mail. The embedded default shows it in the terminal and keeps it as files.
 EMAIL_PROVIDER = env.choice(
     "EMAIL_PROVIDER",
     "console",
-    {"console", "file", "smtp", "resend", "postmark", "sendgrid", "ses", "mailgun", "brevo"},
+    {"console", "file", "smtp", "resend", "postmark", "ses", "mailgun", "brevo"},
 )
 EMAIL_FILE_PATH = env.text("EMAIL_FILE_PATH", str(env.VAR_DIR / "mail"))
 DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "Handset <no-reply@localhost>")
@@ -42,10 +49,17 @@ ANYMAIL = {
     "REQUESTS_TIMEOUT": EMAIL_TIMEOUT,
     "RESEND_API_KEY": EMAIL_API_KEY,
     "POSTMARK_SERVER_TOKEN": EMAIL_API_KEY,
-    "SENDGRID_API_KEY": EMAIL_API_KEY,
     "MAILGUN_API_KEY": EMAIL_API_KEY,
     "MAILGUN_SENDER_DOMAIN": EMAIL_SENDER_DOMAIN or None,
     "BREVO_API_KEY": EMAIL_API_KEY,
+    # Tried again by the outbox, not within an attempt, which has to end while its lease lasts.
+    "AMAZON_SES_CLIENT_PARAMS": {
+        "config": {
+            "connect_timeout": EMAIL_TIMEOUT,
+            "read_timeout": EMAIL_TIMEOUT,
+            "retries": {"total_max_attempts": 1},
+        }
+    },
 }
 
 # Who may sign people in by OpenID Connect: name -> {"issuer", "client_ids"}. The names are in the addresses of the API.

@@ -28,7 +28,7 @@ def notify(recipient_id: uuid.UUID, kind: str, *, data: Mapping[str, str]) -> No
 def send_mail(kind: str, *, to: str, values: Mapping[str, str], reference: str) -> None:
     """Sends a mail of `kind` now; called by tasks. `reference` names the event, the same for each attempt.
 
-    Raises whatever the provider raises.
+    Raises MailNotTaken.
     """
     mail.send(rendered(mail_template(kind), to=to, values=values), reference=reference)
 

@@ -8,6 +8,7 @@ from django.conf import settings
 from api.apis.auth.services import proofs
 from api.apis.notifications.services import send_mail
 from api.models import MailedProof, ProofPurpose, User
+from api.platform.outbox import TooLate
 
 # Paths of FRONTEND_URL; this server has a page at each.
 _PATHS = {
@@ -19,10 +20,15 @@ _PATHS = {
 
 
 def mail_proof(proof_id: uuid.UUID) -> None:
-    """Mails a proof while it is good. To an address that nobody, or somebody else, has, only what may be known there."""
+    """Mails a proof while it is good. To an address that nobody, or somebody else, has, only what may be known there.
+
+    Raises MailNotTaken, TooLate.
+    """
     proof = MailedProof.objects.select_related("user", "session__device").filter(id=proof_id).first()
-    if proof is None or not proofs.is_good(proof):
+    if proof is None or not proofs.is_wanted(proof):
         return
+    if not proofs.is_good(proof):
+        raise TooLate("The time of the code or link was over before its mail was taken.")
     holder = User.objects.filter(email_identity=proof.email_identity).first()
     kind, values = _said(proof, holder)
     if kind:

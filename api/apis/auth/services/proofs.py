@@ -118,7 +118,12 @@ def token_of(proof: MailedProof) -> str:
 
 def is_good(proof: MailedProof) -> bool:
     """Whether it may still be brought back."""
-    return proof.live_key is not None and proof.used_at is None and timezone.now() < proof.expires_at
+    return is_wanted(proof) and timezone.now() < proof.expires_at
+
+
+def is_wanted(proof: MailedProof) -> bool:
+    """Whether nothing but its time makes it void: nobody has used it, asked for a newer one, or changed what it is about."""
+    return proof.live_key is not None and proof.used_at is None
 
 
 def proof_of_token(purpose: ProofPurpose, token: str) -> MailedProof:
