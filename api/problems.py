@@ -1,6 +1,7 @@
 """Problem documents (RFC 9457): every refusal of the API leaves through here, and so does the unexpected."""
 
 import sys
+import uuid
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
@@ -32,6 +33,35 @@ class BadRequest(ApiError):
     status = HTTPStatus.BAD_REQUEST
     code = "bad_request"
     title = "The request cannot be understood"
+
+
+class RequestTimedOut(ApiError):
+    """The request did not come in time: a head and a small body within 30 seconds (REQUEST_ARRIVAL_SECONDS), a large
+    body at 32 KiB a second.
+    """
+
+    status = HTTPStatus.REQUEST_TIMEOUT
+    code = "request_timed_out"
+    title = "The request took too long to arrive"
+    remedy = "Retry later: when the network is better; the same id or Idempotency-Key still holds."
+
+
+class UriTooLong(ApiError):
+    """The request line is longer than 4,094 bytes."""
+
+    status = HTTPStatus.REQUEST_URI_TOO_LONG
+    code = "uri_too_long"
+    title = "The address is too long"
+    remedy = "Mend the request: shorten its query."
+
+
+class HeadersTooLarge(ApiError):
+    """A header is longer than 8,190 bytes, or there are more than 60."""
+
+    status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    code = "headers_too_large"
+    title = "The headers are too large"
+    remedy = "Mend the request: send fewer headers, or shorter ones."
 
 
 class MethodNotAllowed(ApiError):
@@ -175,6 +205,18 @@ def respond(request: HttpRequest, problem: ApiError) -> HttpResponse:
     for name, value in headers.items():
         page[name] = value
     return page
+
+
+_BEFORE_A_REQUEST = {problem.status: problem for problem in (BadRequest, RequestTimedOut, UriTooLong, HeadersTooLarge)}
+
+
+def without_request(status: HTTPStatus) -> HttpResponse:
+    """A refusal of what could not be read as a request: nothing is known of it."""
+    request = HttpRequest()
+    request.request_id = str(uuid.uuid4())  # type: ignore[attr-defined]  # as RequestLogMiddleware does
+    response = respond(request, _BEFORE_A_REQUEST.get(status, InternalError)())
+    response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
+    return response
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

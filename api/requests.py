@@ -26,6 +26,11 @@ from api.platform.tokens import Claims
 _FORM_MAX_BYTES = 64 * 1024
 
 
+def body_max_bytes() -> int:
+    """What the largest body has that any view takes."""
+    return int(settings.UPLOAD_MAX_BYTES) + _FORM_MAX_BYTES
+
+
 class ApiRequest(Request):
     """What the edge has found out. `caller` is there once authentication is over, for anonymous calls too."""
 
@@ -49,7 +54,7 @@ class ApiRequest(Request):
         if not self.parser_context["view"].takes_files:
             return request.body
         announced = int(request.META.get("CONTENT_LENGTH") or 0)
-        if announced > settings.UPLOAD_MAX_BYTES + _FORM_MAX_BYTES:
+        if announced > body_max_bytes():
             raise RequestDataTooBig
         content = request.read()
         if len(content) < announced:

@@ -8,7 +8,7 @@ from core import settings
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")  # core.logs asks it, in the master too
 
 bind = f"{settings.BIND_ADDRESS}:{settings.PORT}"
-worker_class = "gthread"
+worker_class = "core.server.Worker"
 workers = settings.WEB_CONCURRENCY
 threads = settings.WEB_THREADS
 timeout = 30  # of a worker's heartbeat; a request is bounded by its stores' timeouts

@@ -21,12 +21,14 @@ from django.urls import is_valid_path
 
 from api import problems
 from api.aliases import API_PREFIXES
-from api.exceptions import TemporarilyUnavailable
+from api.exceptions import ApiError, TemporarilyUnavailable
 
 log = structlog.get_logger("handset.request")
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
+# Where the environment of a request tells that its body was refused already.
+REFUSAL = "handset.refusal"
 _PROBES = ("/health", "/api/v1/health")
 # SQLite has one writer at a time, and lets those who wait try again in no order: with more at once, some wait very long.
 _SQLITE_AT_ONCE = 8
@@ -86,6 +88,17 @@ class RequestLogMiddleware:
         )
 
 
+class ArrivalMiddleware:
+    """Says what went wrong while a body was read, which `core.wsgi` does before anything here begins."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        refusal: ApiError | None = request.META.get(REFUSAL)
+        return self.get_response(request) if refusal is None else _refused(request, refusal)
+
+
 class HostMiddleware:
     """Refuses a Host header that is not ours, as a problem document, before anything believes it.
 
@@ -135,7 +148,7 @@ class BulkheadMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         is_probe = request.path_info.startswith(_PROBES)
         if not self._enter(settings.WEB_THREADS - (1 if is_probe else 2)):
-            return _refusal(request)
+            return _refused(request, TemporarilyUnavailable(retry_after_seconds=1))
         try:
             return self.get_response(request) if is_probe else self._in_turn(request)
         finally:
@@ -144,7 +157,7 @@ class BulkheadMiddleware:
 
     def _in_turn(self, request: HttpRequest) -> HttpResponse:
         if not self._turns.acquire(timeout=_TURN_SECONDS):
-            return _refusal(request)
+            return _refused(request, TemporarilyUnavailable(retry_after_seconds=1))
         try:
             return self.get_response(request)
         finally:
@@ -158,10 +171,10 @@ class BulkheadMiddleware:
             return True
 
 
-def _refusal(request: HttpRequest) -> HttpResponse:
-    refusal = problems.respond(request, TemporarilyUnavailable(retry_after_seconds=1))
-    refusal._has_been_logged = True  # type: ignore[attr-defined]  # Django's own line for each 5xx: they are many
-    return refusal
+def _refused(request: HttpRequest, refusal: ApiError) -> HttpResponse:
+    response = problems.respond(request, refusal)
+    response._has_been_logged = True  # type: ignore[attr-defined]  # Django's own line for each 5xx: they are many
+    return response
 
 
 class ContentSecurityPolicyMiddleware:

@@ -3,45 +3,105 @@
 import io
 import os
 import socket
+import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
+
+from gunicorn.http import errors
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 django_application = get_wsgi_application()
 
-from core.start import refuse_unsafe_start  # noqa: E402 -- models exist only now
+# Models exist only now.
+from api.exceptions import ApiError, TemporarilyUnavailable  # noqa: E402
+from api.problems import RequestTimedOut  # noqa: E402
+from api.requests import body_max_bytes  # noqa: E402
+from core.middleware import REFUSAL  # noqa: E402
+from core.server import AHEAD_BYTES  # noqa: E402
+from core.start import refuse_unsafe_start  # noqa: E402
 
 Environ = dict[str, Any]
 
-# Between two pieces of a body. Somebody who sends none would otherwise keep a thread for as long as they like.
-_BODY_PAUSE_SECONDS = 10
-
+# Between two pieces of a body, and of an answer that nobody takes.
+_PAUSE_SECONDS = 10
+# A body that comes slower than this all in all comes too slowly: what the first photo of a bad network still manages.
+_LEAST_BYTES_PER_SECOND = 32 * 1024
 # A chunked body is buffered whole, so it gets no more than a JSON body may have, and a byte to notice that it is more.
 _CHUNKED_MAX_BYTES = 1024 * 1024 + 1
 
 
-def with_length(app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
-    """Gives chunked requests a Content-Length: Django reads no body without one, and would ignore it silently."""
+class _Readers:
+    """Bodies that were not there with their heads are read before Django begins, and hold at most half of the threads."""
+
+    def __init__(self) -> None:
+        self._places = threading.BoundedSemaphore(max(1, settings.WEB_THREADS // 2))
+
+    def read(self, source: Any, connection: socket.socket, *, most: int) -> bytes:
+        """Raises RequestTimedOut, TemporarilyUnavailable."""
+        if not self._places.acquire(blocking=False):
+            _hang_up(connection)
+            raise TemporarilyUnavailable(retry_after_seconds=1)
+        is_late = threading.Event()
+
+        def end() -> None:
+            is_late.set()
+            _hang_up(connection)
+
+        timer = threading.Timer(settings.REQUEST_ARRIVAL_SECONDS + most / _LEAST_BYTES_PER_SECOND, end)
+        timer.daemon = True
+        timer.start()
+        try:
+            body: bytes = source.read(most)
+        except TimeoutError:
+            end()
+        except errors.ParseException:
+            if not is_late.is_set():
+                raise
+        finally:
+            timer.cancel()
+            self._places.release()
+        if is_late.is_set():
+            raise RequestTimedOut
+        return body
+
+
+def _hang_up(connection: socket.socket) -> None:
+    """Nothing more is read: whoever reads, gunicorn too before it keeps the connection, finds its end."""
+    with suppress(OSError):  # the caller may have gone
+        connection.shutdown(socket.SHUT_RD)
+
+
+def with_body(app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
+    """Reads large and chunked bodies, and gives the latter the Content-Length without which Django would read nothing.
+
+    What is larger than anything that is taken is left to be refused by what it says. What goes wrong is left to
+    `ArrivalMiddleware` to say.
+    """
+    readers = _Readers()
 
     def run(environ: Environ, start_response: Any) -> Iterable[bytes]:
         connection = environ.get("gunicorn.socket")
         if isinstance(connection, socket.socket):
-            connection.settimeout(_BODY_PAUSE_SECONDS)
-        if "HTTP_TRANSFER_ENCODING" in environ and environ.get("wsgi.input_terminated"):
-            try:
-                body = environ["wsgi.input"].read(_CHUNKED_MAX_BYTES)
-            except OSError:
-                start_response("408 Request Timeout", [("Content-Length", "0"), ("Connection", "close")])
-                return []
-            environ["wsgi.input"] = io.BytesIO(body)
-            environ["CONTENT_LENGTH"] = str(len(body))
+            connection.settimeout(_PAUSE_SECONDS)
+            is_chunked = "HTTP_TRANSFER_ENCODING" in environ and environ.get("wsgi.input_terminated")
+            most = _CHUNKED_MAX_BYTES if is_chunked else int(environ.get("CONTENT_LENGTH") or 0)
+            if is_chunked or AHEAD_BYTES < most <= body_max_bytes():
+                try:
+                    body = readers.read(environ["wsgi.input"], connection, most=most)
+                except ApiError as refusal:
+                    environ[REFUSAL], body = refusal, b""
+                environ["wsgi.input"] = io.BytesIO(body)
+                if is_chunked:
+                    environ["CONTENT_LENGTH"] = str(len(body))
         return app(environ, start_response)
 
     return run
 
 
 refuse_unsafe_start()
-application = with_length(django_application)
+application = with_body(django_application)

@@ -157,6 +157,7 @@ class HandsetSchema(AutoSchema):
             found |= {InvalidInput}
         if has_body or (self.method not in SAFE_METHODS and not view.takes_body):
             found |= {MalformedBody, InvalidInput, problems.UnsupportedMediaType, problems.PayloadTooLarge}
+            found |= {problems.RequestTimedOut}
         return found
 
     def _map_serializer(self, serializer: Any, direction: Any, bypass_extensions: bool = False) -> dict[str, Any]:

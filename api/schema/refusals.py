@@ -14,6 +14,7 @@ _REFUSED = {
     401: "A proof is missing or not good.",
     403: "Known, but not allowed.",
     404: "Not there, or not yours.",
+    408: "It took too long to arrive.",
     409: "In conflict with the present state.",
     412: "Changed meanwhile.",
     413: "The body is too large.",

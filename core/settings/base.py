@@ -35,6 +35,9 @@ PORT = env.integer("PORT", 8000, minimum=1)
 WEB_CONCURRENCY = env.integer("WEB_CONCURRENCY", 1 if EMBEDDED else 2, minimum=1)
 WEB_THREADS = env.integer("WEB_THREADS", 64 if EMBEDDED else 16, minimum=3)
 
+# How long a request may take to arrive: its head and a small body; a large body also gets a second for each 32 KiB.
+REQUEST_ARRIVAL_SECONDS = env.integer("REQUEST_ARRIVAL_SECONDS", 30, minimum=1)
+
 ADMIN_PATH = env.path_prefix("ADMIN_PATH", "django-admin/")
 CMS_PATH = env.path_prefix("CMS_PATH", "cms/")
 
@@ -58,6 +61,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "core.middleware.LivenessMiddleware",
     "core.middleware.RequestLogMiddleware",
+    "core.middleware.ArrivalMiddleware",
     "core.middleware.HostMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "core.middleware.ContentSecurityPolicyMiddleware",

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from django.core.management import call_command
-from handset_client.outcomes import REMEDIES, REMEDIES_BY_STATUS
+from handset_client.outcomes import REMEDIES, REMEDIES_BY_STATUS, Remedy
 
 from api.management.commands.error_codes import remedy_of
 from api.schema.refusals import codes as problems
@@ -38,6 +38,15 @@ def test_what_a_client_does_is_what_the_kit_does() -> None:
         if status in REMEDIES_BY_STATUS:
             assert told.lower().startswith(REMEDIES_BY_STATUS[status].value), code
     assert len(REMEDIES.keys() & by_code.keys()) >= 16
+
+
+def test_what_is_told_of_a_code_is_in_the_table_of_the_kit() -> None:
+    for problem in problems():
+        told = remedy_of(problem).lower()
+        key = (int(problem.status), problem.code)
+        for remedy in Remedy:
+            if told.startswith(remedy.value):
+                assert REMEDIES.get(key, REMEDIES_BY_STATUS.get(key[0], Remedy.GIVE_UP)) is remedy, key
 
 
 def test_the_document_is_in_step() -> None:

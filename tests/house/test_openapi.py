@@ -20,6 +20,8 @@ PROBLEM = "application/problem+json"
 # Codes that no operation of the document answers: what they are for.
 ELSEWHERE = {
     "csrf_failed": "pages",
+    "headers_too_large": "what is no request yet",
+    "uri_too_long": "what is no request yet",
     "file_link_expired": "files",
     "staff_protected": "pages",
     "method_not_allowed": "methods that no operation has",

@@ -32,7 +32,7 @@ class SlugConflict(ApiError):
     code = "slug_conflict"
     title = "No free slug was found"
     detail = "Try again."
-    remedy = "Retry: a new slug is drawn."
+    remedy = "Retry later: other slugs are drawn."
 
 
 _SLUG_ATTEMPTS = 5

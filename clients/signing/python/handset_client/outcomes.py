@@ -38,6 +38,7 @@ REMEDIES: dict[tuple[int, str], Remedy] = {
     (401, "clock_skew"): Remedy.CORRECT_CLOCK,
     (401, "replay_cache_reset"): Remedy.CORRECT_CLOCK,
     (409, "idempotency_in_progress"): Remedy.RETRY_LATER,
+    (409, "slug_conflict"): Remedy.RETRY_LATER,
     (401, "token_expired"): Remedy.REFRESH,
     (401, "token_revoked"): Remedy.REFRESH,
     (401, "token_missing"): Remedy.GET_TOKEN,
@@ -59,6 +60,7 @@ REMEDIES: dict[tuple[int, str], Remedy] = {
 }
 # These mean the same with any code.
 REMEDIES_BY_STATUS: dict[int, Remedy] = {
+    408: Remedy.RETRY_LATER,
     429: Remedy.RETRY_LATER,
     503: Remedy.RETRY_LATER,
 }
