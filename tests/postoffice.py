@@ -1,5 +1,6 @@
 """A mail server on loopback, which keeps what it takes and refuses what it is told to."""
 
+import asyncio
 import logging
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -42,6 +43,7 @@ class PostOffice(Controller):
         self.deliveries: list[Delivery] = []
         self.refusals: list[str] = []
         self.attempts = 0
+        self.is_held = False  # whether senders wait for a reply to their mail
 
     def _trigger_server(self) -> None:
         self.port = self.server.sockets[0].getsockname()[1]
@@ -58,6 +60,8 @@ class PostOffice(Controller):
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         self.attempts += 1
+        while self.is_held:
+            await asyncio.sleep(0.01)
         if self.refusals:
             return self.refusals.pop(0)
         content: Any = envelope.original_content
