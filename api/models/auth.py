@@ -88,7 +88,8 @@ class Session(TimeStamped):
         )
         indexes = (
             models.Index(fields=["user", "ended_at", "created_at"], name="session_of_user"),
-            models.Index(fields=["ended_at"], name="session_ended"),
+            models.Index(fields=["ended_at", "refreshed_at"], name="session_idle"),
+            models.Index(fields=["ended_at", "created_at"], name="session_old"),
             models.Index(fields=["superseded_at", "ended_at"], name="session_superseded"),
         )
 

@@ -76,7 +76,10 @@ class User(AbstractBaseUser, PermissionsMixin, TimeStamped):
             ),
             one_of("preferred_theme", Theme, name="user_theme"),
         )
-        indexes = (models.Index(fields=["created_at", "id"], name="user_by_age"),)
+        indexes = (
+            models.Index(fields=["created_at", "id"], name="user_by_age"),
+            models.Index(fields=["is_guest", "id"], name="user_guests"),
+        )
 
     def __str__(self) -> str:
         return self.username

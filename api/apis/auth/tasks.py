@@ -26,15 +26,18 @@ def mail_change_notice(proof_id: str) -> None:
 
 @outbox.task("auth.sweep")
 def sweep() -> None:
-    """Ends sessions that were superseded long ago, and forgets what is good for nothing any more: sessions that ended
-    long ago, counts of failures, mailed proofs, guests who were taken up by an account.
+    """Ends sessions that were superseded or left alone long ago, and forgets what is good for nothing any more: sessions
+    that ended long ago, staff's too, counts of failures, mailed proofs, guests whom nobody can be any more.
     """
     for step in (
         services.end_superseded,
+        services.end_expired,
         services.forget_ended_sessions,
+        services.forget_browser_sessions,
         services.forget_old_failures,
         services.forget_old_proofs,
         services.forget_merged_guests,
+        services.forget_abandoned_guests,
     ):
         while step():
             pass

@@ -271,12 +271,12 @@ def store_avatar(caller: Caller, *, content: bytes) -> str:
         raise NotThere
     squares = avatars.squares_of(content)
     name = avatars.new_name(username)
-    _enqueue_discarding(caller.user_id, name, delay_seconds=avatars.DECIDED_SECONDS)
+    discard_avatar_later(caller.user_id, name, delay_seconds=avatars.DECIDED_SECONDS)
     avatars.save(name, squares)
     return name
 
 
-def _enqueue_discarding(user_id: uuid.UUID, name: str, *, delay_seconds: int = 0) -> None:
+def discard_avatar_later(user_id: uuid.UUID, name: str, *, delay_seconds: int = 0) -> None:
     outbox.enqueue("users.discard_avatar", {"user_id": str(user_id), "name": name}, delay_seconds=delay_seconds)
 
 
@@ -296,7 +296,7 @@ def set_avatar(caller: Caller, *, name: str, expected: Collection[int] | None = 
     person.version += 1
     person.save(update_fields=["avatar", "version", "updated_at"])
     if before:
-        _enqueue_discarding(person.id, before)
+        discard_avatar_later(person.id, before)
     audit.record(
         caller,
         "user.avatar_changed",

@@ -12,9 +12,22 @@ from api.apis.auth.services.addresses import (
     request_confirmation,
 )
 from api.apis.auth.services.codes import mailed_code, request_magic_code, sign_in_by_code
-from api.apis.auth.services.ending import end_other_sessions, end_sessions, end_superseded, forget_ended_sessions
+from api.apis.auth.services.ending import (
+    end_expired,
+    end_other_sessions,
+    end_sessions,
+    end_superseded,
+    forget_browser_sessions,
+    forget_ended_sessions,
+)
 from api.apis.auth.services.failures import account_key, forget_old_failures
-from api.apis.auth.services.guests import AlreadySignedIn, GuestHasData, forget_merged_guests, open_guest
+from api.apis.auth.services.guests import (
+    AlreadySignedIn,
+    GuestHasData,
+    forget_abandoned_guests,
+    forget_merged_guests,
+    open_guest,
+)
 from api.apis.auth.services.mails import mail_change_notice, mail_proof
 from api.apis.auth.services.passwords import (
     AccountRequired,
@@ -80,9 +93,12 @@ __all__ = [
     "deactivate_person",
     "device_tokens",
     "disown_session",
+    "end_expired",
     "end_other_sessions",
     "end_sessions",
     "end_superseded",
+    "forget_abandoned_guests",
+    "forget_browser_sessions",
     "forget_ended_sessions",
     "forget_merged_guests",
     "forget_old_failures",

@@ -4,11 +4,13 @@ import uuid
 from datetime import timedelta
 
 from django.conf import settings
+from django.contrib.sessions.models import Session as BrowserSession
 from django.utils import timezone
 
 from api.models import EndReason, Session, User
-from api.platform import audit, revocation
+from api.platform import audit, callers, revocation
 from api.platform.callers import Caller
+from api.platform.transactions import transactional
 
 ENDED_SESSION_DAYS = 30  # how long people see which sessions ended, when and why
 
@@ -72,8 +74,28 @@ def end_superseded(*, most: int = 1000) -> int:
     return rows.update(ended_at=now, end_reason=EndReason.REPLACED, updated_at=now)
 
 
+@transactional
+def end_expired(*, most: int = 200) -> int:
+    """Ends up to `most` sessions that nobody may refresh any more; returns how many."""
+    now = timezone.now()
+    alive = Session.objects.filter(ended_at=None, superseded_at=None)
+    idle = alive.filter(refreshed_at__lt=now - timedelta(seconds=settings.REFRESH_IDLE_SECONDS))
+    old = alive.filter(created_at__lt=now - timedelta(seconds=settings.SESSION_MAX_SECONDS))
+    # One after the other: each has an index of its own.
+    ids = list(idle.values_list("id", flat=True)[:most]) or list(old.values_list("id", flat=True)[:most])
+    end(callers.job(), ids, EndReason.EXPIRED)
+    return len(ids)
+
+
 def forget_ended_sessions(*, most: int = 1000) -> int:
     """Deletes up to `most` sessions that ended longer ago than people see them; returns how many."""
     before = timezone.now() - timedelta(days=ENDED_SESSION_DAYS)
     ids = list(Session.objects.filter(ended_at__lt=before).values_list("id", flat=True)[:most])
     return Session.objects.filter(id__in=ids).delete()[0]
+
+
+def forget_browser_sessions(*, most: int = 1000) -> int:
+    """Deletes up to `most` sessions of staff's browsers whose time is over; returns how many."""
+    over = BrowserSession.objects.filter(expire_date__lt=timezone.now())
+    keys = list(over.values_list("session_key", flat=True)[:most])
+    return BrowserSession.objects.filter(session_key__in=keys, expire_date__lt=timezone.now()).delete()[0]

@@ -1,11 +1,11 @@
 """Guests: people without an address, who may become people with one, or be taken up by them."""
 
-import uuid
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from api.apis.auth.services.sessions import (
@@ -22,7 +22,7 @@ from api.apis.orgs import selectors as orgs
 from api.apis.orgs.services import erase_personal_organization
 from api.apis.users import services as users
 from api.exceptions import ApiError
-from api.models import User
+from api.models import Session, User
 from api.platform import audit
 from api.platform.callers import Caller
 from api.platform.tokens import TokenRevoked
@@ -137,13 +137,25 @@ def forget_merged_guests(*, most: int = 100) -> int:
     """Erases up to `most` guests who were taken up by an account longer ago than their answers can be asked for."""
     before = timezone.now() - timedelta(seconds=settings.SESSION_OVERLAP_SECONDS)
     merged = User.objects.filter(merged_into__isnull=False, is_guest=True, updated_at__lt=before)
-    ids = list(merged.values_list("id", flat=True)[:most])
-    for user_id in ids:
-        _erase(user_id)
-    return len(ids)
+    return _erase_all(merged, most=most)
+
+
+def forget_abandoned_guests(*, most: int = 100) -> int:
+    """Erases up to `most` guests whose last session was forgotten: with it went the only way to be them."""
+    sessions = Session.objects.filter(user_id=OuterRef("id"))
+    return _erase_all(User.objects.filter(~Exists(sessions), is_guest=True, merged_into=None), most=most)
+
+
+def _erase_all(guests: QuerySet[User], *, most: int) -> int:
+    found = list(guests.only("id", "avatar")[:most])
+    for guest in found:
+        _erase(guest)
+    return len(found)
 
 
 @transactional
-def _erase(user_id: uuid.UUID) -> None:
-    erase_personal_organization(user_id)
-    User.objects.filter(id=user_id, is_guest=True).delete()
+def _erase(guest: User) -> None:
+    if guest.avatar:
+        users.discard_avatar_later(guest.id, guest.avatar)
+    erase_personal_organization(guest.id)
+    User.objects.filter(id=guest.id, is_guest=True).delete()
