@@ -6,6 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -186,9 +187,9 @@ class ContentSecurityPolicyMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        own: dict[str, list[str]] | None = getattr(response, "_csp_config", None)
-        policy = _csp_header(own) if own is not None else self.policy
-        response.headers.setdefault("Content-Security-Policy", policy)
+        if "Content-Security-Policy" not in response:
+            own: dict[str, list[str]] | None = getattr(response, "_csp_config", None)
+            response["Content-Security-Policy"] = _csp_header(own) if own is not None else self.policy
         return response
 
 
@@ -210,17 +211,21 @@ class CompressionMiddleware(GZipMiddleware):
 
 class SlashMiddleware:
     """Serves an address without its slash (or with one too many) like the canonical one, without a redirect: a redirect would
-    drop the body of a phone's POST. `request.path` stays as it came, for signatures.
+    drop the body of a phone's POST. `request.path` stays as it came, for signatures. Only where no view was found.
     """
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if response.status_code != HTTPStatus.NOT_FOUND or request.resolver_match is not None:
+            return response
         path = request.path_info
         other = path.rstrip("/") if path.endswith("/") else f"{path}/"
-        if not is_valid_path(path) and is_valid_path(other):
-            request.path_info = other
+        if not is_valid_path(other):
+            return response
+        request.path_info = other
         return self.get_response(request)
 
 

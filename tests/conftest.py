@@ -1,12 +1,13 @@
 """The cast: alice owns a group, bob is her teammate, charlie is an outsider; each has a phone that really signs."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from django.core.cache import cache
 from handset_client import Answer
 from handset_client.outcomes import accept
@@ -15,11 +16,13 @@ from api.apis.onboarding import services as onboarding
 from api.models import AppKey, Organization, Role, User
 from api.platform import app_versions, callers, revocation, state, tokens
 from api.platform.keys import b64url
+from core import logs
 from tests import factories
 from tests.documented import complaints
 from tests.phones import InProcess, Phone, make_phone
 
 PASSWORD = "correct horse battery staple"
+LogLines = list[MutableMapping[str, Any]]
 _numbers = itertools.count(1)
 
 
@@ -81,6 +84,17 @@ def _empty_state_store() -> None:
             redis.flushdb()
             # As old as a store in service: one that has just been found new asks the rows as well.
             redis.set(state.EPOCH_KEY, f"1 {redis.info('server')['run_id']}")
+
+
+@pytest.fixture
+def log_lines() -> Iterator[LogLines]:
+    """What is written to the log from here on."""
+    capture = structlog.testing.LogCapture()
+    processors: list[Any] = structlog.get_config()["processors"]
+    kept = processors.copy()
+    processors[:] = [*logs.SHARED, capture]
+    yield capture.entries
+    processors[:] = kept
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Limits: what counts for what, per whom, what the answers tell, and what happens when nobody can count."""
 
-import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +13,7 @@ from pytest_django import Settings
 from api.models import AuditEntry, Device
 from api.platform import state
 from tests.apis.contacts.rows import make_contact
-from tests.conftest import PASSWORD, Person
+from tests.conftest import PASSWORD, LogLines, Person
 from tests.http.answers import problem_of
 from tests.http.conftest import Send
 from tests.phones import InProcess, Phone
@@ -290,17 +289,16 @@ def test_a_made_up_hop_does_not_make_a_new_address(send: Send, settings: Setting
 
 
 def test_content_opens_when_nobody_can_count(
-    send: Send, alice: Person, settings: Settings, rates: Rates, caplog: pytest.LogCaptureFixture
+    send: Send, alice: Person, settings: Settings, rates: Rates, log_lines: LogLines
 ) -> None:
     settings.REDIS_STATE_URL = NOWHERE
-    caplog.set_level(logging.WARNING)
     rates(burst=(1, 3600), sustained=(1, 3600), data_modification=(1, 3600), content_listing=(1, 3600))
     for _ in range(3):
         answer = send("GET", "/api/v1/contacts/", person=alice)
         assert answer.status_code == 200
         assert not [name for name in HEADERS if name in answer]
         assert send("POST", "contacts/", {"display_name": "Ada"}, person=alice).status_code == 201
-    assert any("limits.open" in str(record.msg) for record in caplog.records)
+    assert any(line["event"] == "limits.open" for line in log_lines)
 
 
 def test_who_is_a_member_is_read_from_the_rows_then(send: Send, alice: Person, settings: Settings) -> None:

@@ -1,6 +1,5 @@
 """Carrying out the outbox: once if all goes well, again with back-off if not, visibly failed in the end."""
 
-import logging
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,7 @@ from django.db import IntegrityError, connection, transaction
 from api.apis.jobs import services
 from api.models import Counter, OutboxMessage
 from api.platform import outbox
+from tests.conftest import LogLines
 
 pytestmark = pytest.mark.django_db
 
@@ -130,20 +130,17 @@ def test_a_failure_is_tried_again_later_and_later(clock: Any, task: Register) ->
         clock.shift(0.5)
 
 
-def test_in_the_end_it_stays_failed_for_everybody_to_see(
-    clock: Any, task: Register, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_in_the_end_it_stays_failed_for_everybody_to_see(clock: Any, task: Register, log_lines: LogLines) -> None:
     task(failing())
     outbox.enqueue("jobs.tried")
-    with caplog.at_level(logging.WARNING):
-        for _ in range(outbox.ATTEMPTS):
-            assert services.run_due() == 1
-            clock.shift(timedelta(hours=1))
+    for _ in range(outbox.ATTEMPTS):
+        assert services.run_due() == 1
+        clock.shift(timedelta(hours=1))
     failed = message()
     assert (failed.attempts, failed.due_at, failed.done_at, failed.lease) == (outbox.ATTEMPTS, None, None, None)
     assert failed.failed_at is not None
     assert failed.last_error == "ConnectionError: the mail server is away"
-    lines = [record.msg for record in caplog.records if "task.failed" in str(record.msg)]
+    lines = [line for line in log_lines if line["event"] == "task.failed"]
     assert [line["final"] for line in lines] == [False] * (outbox.ATTEMPTS - 1) + [True]
     clock.shift(timedelta(days=365))
     assert services.run_due() == 0
