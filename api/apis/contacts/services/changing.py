@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.utils import timezone
 
 from api.apis.contacts.selectors import contact_key, restorable_since
@@ -86,12 +86,18 @@ def create_contact(
     _set_primaries(contact, primaries)
     _complete_name(contact)
     set_keys(contact)
-    try:
-        _insert(caller, contact)
-    except IntegrityError:
-        if contact_id is None:
-            raise
-        return _made_before(caller, contact), False
+    for attempt in range(1, _SLUG_ATTEMPTS + 1):
+        contact.slug = slug_for(contact.display_name)
+        try:
+            _insert(caller, contact)
+        except IntegrityError:
+            # The whole of it was undone. A retry needs another slug, unless it is the id that is taken.
+            if Contact.objects.filter(id=contact.id).exists():
+                return _made_before(caller, contact), False
+            if attempt == _SLUG_ATTEMPTS:
+                raise SlugConflict from None
+        else:
+            break
     return contact.id, True
 
 
@@ -101,19 +107,9 @@ def _digest(values: list[Mapping[str, Any]]) -> bytes:
 
 @transactional
 def _insert(caller: Caller, contact: Contact) -> None:
-    """Stores a new contact. Raises IntegrityError when its id is taken."""
-    contact.change_seq = changes.move(contact.organization_id, after=changes.lock(contact.organization_id))
-    for attempt in range(1, _SLUG_ATTEMPTS + 1):
-        contact.slug = slug_for(contact.display_name)
-        try:
-            with transaction.atomic():
-                insert([contact])
-            break
-        except IntegrityError:
-            if Contact.objects.filter(id=contact.id).exists():
-                raise
-            if attempt == _SLUG_ATTEMPTS:
-                raise SlugConflict from None
+    """Stores a new contact. Raises IntegrityError when its id or its slug is taken."""
+    contact.change_seq = changes.advance(contact.organization_id)
+    insert([contact])
     store_words(contact, weights_of(contact))
     _record(caller, contact, "contact.created", {"display_name": [None, contact.display_name]})
 
