@@ -228,17 +228,20 @@ def refresh(caller: Caller, *, device: Device, refresh_token: str, attempt: byte
 def _moved(
     caller: Caller, device: Device, session_id: uuid.UUID, counter: int, attempt_digest: bytes | None
 ) -> tuple[Session, bool]:
-    """The session after this refresh, and whether the token was used before. One conditional UPDATE decides who of
-    several concurrent attempts moves the counter; the others find it moved.
+    """The session after this refresh, and whether the token was used before. Whoever of several concurrent attempts has
+    the device first moves the counter; the others find it moved.
     """
-    session = Session.objects.select_related("user", "device").filter(id=session_id, device=device).first()
+    device = lock_device(device.id)
+    session = Session.objects.select_related("user").filter(id=session_id, device=device).first()
     if session is None:
         raise TokenInvalid
+    session.device = device
     if session.ended_at is not None or session.superseded_at is not None:
         raise TokenRevoked
     if _is_over(session):
         _raise_over(session)
     now = timezone.now()
+    # Sessions of a person are ended on all their devices at once, which locks none of these.
     current = Session.objects.filter(id=session_id, refresh_counter=counter, ended_at=None, live_device=device)
     moved = current.update(
         refresh_counter=F("refresh_counter") + 1,
@@ -246,14 +249,15 @@ def _moved(
         refreshed_at=now,
         updated_at=now,
     )
-    if moved and session.first_used_at is None:
-        revocation.record_first_use(session_id)
-    session = Session.objects.select_related("user", "device").get(id=session_id)
-    if session.ended_at is not None or session.superseded_at is not None:
-        raise TokenRevoked
     if moved:
-        _note_call(session.device, caller, {})
+        if session.first_used_at is None:
+            revocation.record_first_use(session_id)
+        _note_call(device, caller, {})
+        session.refresh_counter = counter + 1
         return session, False
+    session.refresh_from_db(fields=("refresh_counter", "attempt_digest", "ended_at"))
+    if session.ended_at is not None:
+        raise TokenRevoked
     is_previous = counter == session.refresh_counter - 1
     if is_previous and _is_same_attempt(session.attempt_digest, attempt_digest):
         return session, False
