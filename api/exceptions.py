@@ -68,6 +68,14 @@ class SignInRequired(ApiError):
     remedy = "Sign out: the device is known, nobody is signed in on it any more; ask who it is."
 
 
+class AccountRequired(ApiError):
+    """A guest is signed in; this needs a person with an address."""
+
+    status = HTTPStatus.FORBIDDEN
+    code = "account_required"
+    title = "Guests have no account yet"
+
+
 class IdConflict(ApiError):
     """Something else was created under the id that the client has chosen."""
 

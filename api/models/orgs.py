@@ -41,6 +41,7 @@ class Organization(TimeStamped):
     change_seq = models.PositiveBigIntegerField(default=0)
     own_change_seq = models.PositiveBigIntegerField(default=0)  # the count at the last change of this row itself
     version = models.PositiveIntegerField(default=1)
+    deleted_at = models.DateTimeField(null=True, blank=True)  # nobody's any more; erased soon
 
     class Meta:
         db_table = "organization"

@@ -1,8 +1,7 @@
 """The organization's count of changes, which everything that devices keep copies of carries.
 
 A service locks the organization first, finds out whether anything changes, and then moves the count; or does both at
-once where it knows. The lock is held
-until the transaction ends, so counts become visible in their order.
+once where it knows. The lock is held until the transaction ends, so counts become visible in their order.
 """
 
 import uuid
@@ -11,6 +10,7 @@ from typing import Any
 
 from django.db import connection
 
+from api.exceptions import NotThere
 from api.models import Organization
 from api.platform.statements import Rows, statement
 
@@ -26,33 +26,43 @@ def _counts(organization_ids: Sequence[Any]) -> Rows:
 
 
 def advance(organization_id: uuid.UUID) -> int:
-    """Locks the organization and moves its count at once, for what changes in any case; the value is the changed row's."""
+    """Locks the organization and moves its count at once, for what changes in any case; the value is the changed row's.
+
+    Raises NotThere once the organization is deleted.
+    """
     key = Organization._meta.pk.get_db_prep_value(organization_id, connection)
     with connection.cursor() as cursor:
         cursor.execute(_ADVANCE[connection.vendor], [key])
-        count: int = cursor.lastrowid if connection.vendor == "mysql" else cursor.fetchone()[0]
+        found = [cursor.lastrowid] if connection.vendor == "mysql" else cursor.fetchone()
+    if not found or not found[0]:
+        raise NotThere
+    count: int = found[0]
     return count
 
 
-_RETURNING = 'UPDATE "organization" SET change_seq = change_seq + 1 WHERE id = %s RETURNING change_seq'
+_RETURNING = (
+    'UPDATE "organization" SET change_seq = change_seq + 1 WHERE id = %s AND deleted_at IS NULL RETURNING change_seq'
+)
 _ADVANCE = {
     # It answers no rows from an UPDATE, but what LAST_INSERT_ID was given there.
-    "mysql": "UPDATE `organization` SET change_seq = LAST_INSERT_ID(change_seq + 1) WHERE id = %s",
+    "mysql": "UPDATE `organization` SET change_seq = LAST_INSERT_ID(change_seq + 1) WHERE id = %s AND deleted_at IS NULL",
     "postgresql": _RETURNING,
     "sqlite": _RETURNING,
 }
 
 
 def lock(organization_id: uuid.UUID) -> int:
-    """Locks the organization's row and returns its count."""
-    (row,) = _locked(organization_id).rows()
+    """Locks the organization's row and returns its count. Raises NotThere once the organization is deleted."""
+    row = _locked(organization_id).first()
+    if row is None:
+        raise NotThere
     count: int = row["change_seq"]
     return count
 
 
 @statement
 def _locked(organization_id: Any) -> Rows:
-    return Organization.objects.select_for_update().filter(id=organization_id).values("change_seq")
+    return Organization.objects.select_for_update().filter(id=organization_id, deleted_at=None).values("change_seq")
 
 
 def move(organization_id: uuid.UUID, *, after: int) -> int:

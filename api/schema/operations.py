@@ -31,6 +31,7 @@ from api.views import ApiView, AttestationRequired, SignatureRequired
 
 _SLUG_MAX_CHARS = 100
 _UUID_CHARS = 36
+_USERNAME_MAX_CHARS = 50
 _DONE = {
     304: "Not changed since the ETag in If-None-Match.",
     200: "Done.",
@@ -182,6 +183,9 @@ class HandsetSchema(AutoSchema):
             elif parameter["name"].endswith("_id"):
                 parameter["description"] = "The id, a UUID."
                 parameter["schema"] |= {"minLength": 1, "maxLength": _UUID_CHARS}
+            elif parameter["name"] == "username":
+                parameter["description"] = "The username, whatever its capitals."
+                parameter["schema"] |= {"minLength": 1, "maxLength": _USERNAME_MAX_CHARS}
             elif parameter["name"] == "provider":
                 parameter["description"] = "Its name in the settings of the server, such as `google` or `apple`."
                 parameter["schema"] |= {"minLength": 1, "maxLength": NAME_MAX_CHARS}

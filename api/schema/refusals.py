@@ -107,6 +107,15 @@ PROBLEM = {
                 "properties": dict.fromkeys(("field", "code", "message"), _TEXT_MEMBER),
             },
         },
+        "organizations": {
+            "type": "array",
+            "description": "With `last_owner`: the groups that would be left without an owner.",
+            "items": {
+                "type": "object",
+                "required": ["id", "slug", "name"],
+                "properties": dict.fromkeys(("id", "slug", "name"), _TEXT_MEMBER),
+            },
+        },
         "parameter": {**_TEXT_MEMBER, "description": "With `unknown_parameter`: its name."},
         "required": {**_TEXT_MEMBER, "description": "With `attestation_required`: `basic` or `strong`."},
         "server_time": {"type": "integer", "description": "With `clock_skew` and `replay_cache_reset`: seconds."},
@@ -119,6 +128,11 @@ PROBLEM = {
 # The members that single codes add, as an example has them.
 _EXAMPLE_MEMBERS: Mapping[str, Mapping[str, Any]] = {
     "invalid_input": {"errors": [{"field": "limit", "code": "invalid", "message": "From 1 to 100."}]},
+    "last_owner": {
+        "organizations": [
+            {"id": "019aa6b3-1e81-7c22-a0d7-93b5f6e8c014", "slug": "engines-q7m2ks", "name": "Analytical Engines"}
+        ]
+    },
     "unknown_parameter": {"parameter": "colour"},
     "attestation_required": {"required": "basic"},
     "clock_skew": {"server_time": 1795258800},

@@ -55,7 +55,7 @@ def test_a_newcomer_adds_a_domain_by_the_readme(copy: Path) -> None:
         path.write_text(text)
     insert(copy / "api/models/__init__.py", "from api.models.onboarding", "from api.models.notes import Note\n")
     insert(copy / "api/models/__init__.py", '    "Organization",', '    "Note",\n')
-    table = copy / "api/apis/orgs/selectors.py"
+    table = copy / "api/apis/orgs/selectors/permissions.py"
     insert(table, '    "contacts.read"', '    "notes.read": _EVERYONE,\n    "notes.create": _WORKERS,\n')
     insert(copy / "api/urls.py", '    ("contacts/", "contacts"),', '    ("notes/", "notes"),\n')
     order = (copy / "pyproject.toml").read_text().replace('"contacts | users"', '"contacts | notes | users"')

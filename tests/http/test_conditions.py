@@ -46,7 +46,8 @@ def test_everything_that_is_read_has_a_tag_and_is_not_sent_twice(alice: Person, 
     for route in api_routes():
         if "GET" not in route.verbs:
             continue
-        path = route.path(slug=contact.slug, org_slug=Organization.objects.get(owner=alice.user).slug, job_id=job_id)
+        own = Organization.objects.get(owner=alice.user).slug
+        path = route.path(slug=contact.slug, org_slug=own, job_id=job_id, username=alice.user.username)
         path += QUERIES.get(route.pattern, "")
         first = get(alice, path)
         assert first.status == 200, path

@@ -19,6 +19,7 @@ from api.apis.contacts import serializers as contacts
 from api.apis.devices import serializers as devices
 from api.apis.jobs import serializers as jobs
 from api.apis.onboarding import serializers as onboarding
+from api.apis.orgs import serializers as orgs
 from api.apis.users import serializers as users
 from api.fields import StrictSerializer
 from api.models import Contact
@@ -226,6 +227,10 @@ ENDPOINTS = [
     Endpoint("POST", "auth/social/none/", auth.SocialSignInSerializer, {"id_token": "a.b.c", "nonce": "n"}),
     Endpoint("PATCH", f"devices/{DEVICE}/", devices.DeviceNameSerializer, {"name": "Mine"}),
     Endpoint("POST", "tasks/", jobs.JobStartSerializer, {"type": "add", "x": 1, "y": 2}),
+    Endpoint("POST", "orgs/", orgs.OrganizationNameSerializer, {"name": "Engines"}),
+    Endpoint("DELETE", "orgs/nobodys-aaaaaa/", orgs.OrganizationDeletionSerializer, {"name": "Engines"}),
+    Endpoint("PATCH", "orgs/nobodys-aaaaaa/members/nobody/", orgs.MemberRoleSerializer, {"role": "admin"}),
+    Endpoint("POST", "orgs/nobodys-aaaaaa/transfer-ownership/", orgs.TransferSerializer, {"username": "nobody"}),
     Endpoint("POST", "device/challenge/", onboarding.ChallengeRequestSerializer, {"install_id": DEVICE}),
     Endpoint("POST", "device/attest/", onboarding.EvidenceSerializer, EVIDENCE),
     Endpoint("POST", "token/verify/", auth.TokenSerializer, {"token": "a.b.c"}),
@@ -420,7 +425,8 @@ def test_no_name_in_a_path_is_more_than_a_404(send: Send, alice: Person, subtest
         for path in (f"contacts/{name}/", f"contacts/{name}/restore/", f"orgs/{name}/"):
             for method in ("GET", "PUT", "PATCH", "DELETE", "POST"):
                 with subtests.test(f"{method} {path[:60]}"):
-                    body = None if method == "GET" or "restore" in path else {"display_name": "Ada"}
+                    member = "name" if path.startswith("orgs") else "display_name"
+                    body = None if method == "GET" or "restore" in path else {member: "Ada"}
                     assert send(method, path, body, person=alice).status_code in {404, 405}
 
 

@@ -23,7 +23,20 @@ pytestmark = pytest.mark.django_db
 # What stands behind a place belongs to somebody; a provider to nobody.
 OBJECTS = [route for route in api_routes() if route.places and route.places != ["provider"]]
 JOB = {"type": "add", "x": 1, "y": 2}
-BODIES: dict[str, Any] = {"PUT": {"display_name": "Mallory"}, "PATCH": {"title": "Mallory"}, "POST": None}
+# A body that would do, by verb and the end of the route; none where nothing is said.
+BODIES: dict[tuple[str, str], Any] = {
+    ("PUT", "contacts/<str:slug>/"): {"display_name": "Mallory"},
+    ("PATCH", "contacts/<str:slug>/"): {"title": "Mallory"},
+    ("PATCH", "devices/<str:device_id>/"): {"name": "Mallory's"},
+    ("PATCH", "orgs/<str:org_slug>/"): {"name": "Mallory's"},
+    ("DELETE", "orgs/<str:org_slug>/"): {"name": "Team"},
+    ("POST", "orgs/<str:org_slug>/delete/"): {"name": "Team"},
+    ("PATCH", "members/<str:username>/"): {"role": "billing"},
+    ("POST", "transfer-ownership/"): {"username": "mallory"},
+}
+
+
+Fill = dict[str, str]
 
 
 class Named(NamedTuple):
@@ -45,12 +58,33 @@ def places(alice: Person, charlie: Person, team: Organization) -> dict[str, Name
         "device_id": Named([str(alice.phone.state.device_id)], [str(uuid7())], []),
         "job_id": Named([accept(alice.post("tasks/", JOB)).json["id"]], [str(uuid7())], []),
         "org_slug": Named([team.slug, str(team.id)], ["team-aaaaaa", str(uuid7())], []),
+        "username": Named([alice.user.username], ["nobody"], []),
     }
+
+
+def fills(route: Route, places: dict[str, Named]) -> Iterator[tuple[Fill, Fill]]:
+    """The places of a route filled with what is the team's, and with what is nobody's; of an object inside of another
+    one, both, and each with the other's.
+    """
+    outer = places[route.places[0]]
+    for foreign, missing in zip(outer.foreign, outer.missing, strict=True):
+        if len(route.places) == 1:
+            yield {route.places[0]: foreign}, {route.places[0]: missing}
+            continue
+        inner = places[route.places[1]]
+        for inside in (inner.foreign[0], inner.missing[0]):
+            yield (
+                dict(zip(route.places, (foreign, inside), strict=True)),
+                dict(zip(route.places, (missing, inside), strict=True)),
+            )
 
 
 def calls(route: Route) -> Iterator[tuple[str, Any]]:
     for verb in sorted(route.verbs):
-        yield verb, {"name": "Mallory's"} if (verb, route.places) == ("PATCH", ["device_id"]) else BODIES.get(verb)
+        yield (
+            verb,
+            next((body for (of, end), body in BODIES.items() if of == verb and route.pattern.endswith(end)), None),
+        )
     if "GET" in route.verbs:
         yield "HEAD", None
 
@@ -74,24 +108,20 @@ def test_every_place_of_the_table_is_known(places: dict[str, Named]) -> None:
 def test_a_strangers_object_and_a_missing_one_are_the_same(
     charlie: Person, places: dict[str, Named], route: Route
 ) -> None:
-    (place,) = route.places
     before = stored()
     entries = AuditEntry.objects.count()
     for verb, body in calls(route):
-        for foreign, missing in zip(places[place].foreign, places[place].missing, strict=True):
+        for foreign, missing in fills(route, places):
             outcomes = []
-            for name in (missing, foreign, missing):  # the first one warms up
+            for filled in (missing, foreign, missing):  # the first one warms up
+                path = route.path(**filled)
                 with CaptureQueriesContext(connection) as asked:
-                    answer = (
-                        charlie.phone.request(verb, route.path(**{place: name}), body)
-                        if verb != "HEAD"
-                        else head(charlie, route.path(**{place: name}))
-                    )
+                    answer = charlie.phone.request(verb, path, body) if verb != "HEAD" else head(charlie, path)
                 if answer.body:
                     problem_of(answer, 404, "not_found")
                 headers = {n for n in answer.headers if not n.startswith(("x-ratelimit", "ratelimit"))}
                 outcomes.append((answer.status, told(answer), headers, len(asked)))
-            assert outcomes[1] == outcomes[2], (verb, name)
+            assert outcomes[1] == outcomes[2], (verb, foreign)
             assert outcomes[1][0] == 404
     assert stored() == before
     assert AuditEntry.objects.count() == entries
@@ -106,7 +136,7 @@ def head(person: Person, path: str) -> Answer:
 
 @pytest.mark.parametrize("route", OBJECTS, ids=lambda route: route.pattern)
 def test_a_deleted_object_is_a_missing_one(charlie: Person, places: dict[str, Named], route: Route) -> None:
-    (place,) = route.places
+    place = route.places[-1]
     for verb, body in calls(route):
         if route.pattern.endswith("/restore/") or verb == "HEAD":
             continue  # what it is there for: test_restore.py
@@ -120,7 +150,7 @@ def test_a_deleted_object_is_a_missing_one(charlie: Person, places: dict[str, Na
 def test_a_strangers_tombstone_is_a_missing_one_too(
     bob: Person, charlie: Person, places: dict[str, Named], route: Route
 ) -> None:
-    (place,) = route.places
+    place = route.places[-1]
     bob.get("contacts/")
     for verb, body in calls(route):
         for name in places[place].deleted:
@@ -129,20 +159,19 @@ def test_a_strangers_tombstone_is_a_missing_one_too(
     assert not Contact.objects.filter(deleted_at=None, organization__personal_of=charlie.user).exists()
 
 
-OF_ORGANIZATIONS = [route for route in OBJECTS if route.places in (["slug"], ["org_slug"])]
+OF_ORGANIZATIONS = [route for route in OBJECTS if route.places[0] in {"slug", "org_slug"}]
 
 
 @pytest.mark.parametrize("route", OF_ORGANIZATIONS, ids=lambda route: route.pattern)
 def test_a_removed_members_live_token_opens_nothing(
     alice: Person, bob: Person, team: Organization, places: dict[str, Named], route: Route
 ) -> None:
-    (place,) = route.places
     for verb, body in calls(route):
-        for name in places[place].foreign:
+        for filled, _ in fills(route, places):
             Membership.objects.get_or_create(user=bob.user, organization=team, defaults={"role": "member"})
             memberships.changing([bob.user.id])
-            path = route.path(**{place: name})
-            if verb == "GET":
+            path = route.path(**filled)
+            if verb == "GET" and "nobody" not in filled.values():
                 assert bob.get(path).status == 200
             memberships.changing([bob.user.id])
             Membership.objects.filter(user=bob.user, organization=team).delete()
@@ -160,10 +189,10 @@ def test_a_removed_members_live_token_opens_nothing(
 @pytest.mark.parametrize("route", OBJECTS, ids=lambda route: route.pattern)
 def test_who_signed_out_is_asked_to_sign_in(alice: Person, places: dict[str, Named], route: Route) -> None:
     alice.phone.sign_out()
-    (place,) = route.places
+    filled, _ = next(fills(route, places))
     for verb, body in calls(route):
         if verb != "HEAD":
-            answer = alice.phone.request(verb, route.path(**{place: places[place].foreign[0]}), body)
+            answer = alice.phone.request(verb, route.path(**filled), body)
             problem_of(answer, 403, "sign_in_required")
 
 

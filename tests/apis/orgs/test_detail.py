@@ -61,12 +61,6 @@ def test_a_slug_is_taken_as_it_is_written(alice: Person, team: Organization) -> 
         problem_of(alice.get(f"orgs/{name}/"), 404, "not_found")
 
 
-def test_it_cannot_be_changed_here_yet(alice: Person, team: Organization) -> None:
-    for call in (alice.put, alice.patch, alice.post):
-        problem_of(call(f"orgs/{team.slug}/", {"name": "Mallory"}), 405, "method_not_allowed")
-    problem_of(alice.delete(f"orgs/{team.slug}/"), 405, "method_not_allowed")
-
-
 def test_a_device_without_a_person_is_asked_to_sign_in(phone: Phone, team: Organization) -> None:
     problem_of(phone.request("GET", f"orgs/{team.slug}/"), 403, "sign_in_required")
 

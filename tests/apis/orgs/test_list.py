@@ -21,7 +21,7 @@ def slugs(person: Person, **params: str) -> list[str]:
 def test_everybody_has_a_personal_organization_of_their_own(alice: Person) -> None:
     (own,) = alice.get("orgs/").json["data"]
     assert (own["kind"], own["role"], own["owner"]) == ("personal", "owner", alice.user.username)
-    assert own.keys() == {"id", "slug", "name", "kind", "owner", "role", "created_at", "updated_at"}
+    assert own.keys() == {"id", "slug", "name", "kind", "owner", "role", "version", "created_at", "updated_at"}
     assert own["created_at"].endswith("Z")
 
 

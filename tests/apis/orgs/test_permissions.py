@@ -19,6 +19,8 @@ from tests.http.answers import problem_of
 
 pytestmark = pytest.mark.django_db
 
+OWNERS = {Role.OWNER}
+ADMINS = {Role.OWNER, Role.ADMIN}
 WORKERS = {Role.OWNER, Role.ADMIN, Role.MEMBER}
 EVERYONE = set(Role)
 
@@ -40,12 +42,44 @@ class Action(NamedTuple):
     """A call that needs a permission, and the roles that have it by default."""
 
     roles: set[Role]
-    status: int  # of a success
+    status: int  # of who may: a success, or what is said of a body that would end the scene
     call: Callable[[Scene], Answer]
 
 
 ACTIONS: dict[str, list[Action]] = {
     "org.read": [Action(EVERYONE, 200, lambda scene: scene.person.get(f"orgs/{scene.team.slug}/"))],
+    "org.update": [Action(ADMINS, 200, lambda scene: scene.person.patch(f"orgs/{scene.team.slug}/", {"name": "Team"}))],
+    "org.delete": [
+        Action(OWNERS, 400, lambda scene: scene.person.post(f"orgs/{scene.team.slug}/delete/", {"name": "another"})),
+        Action(
+            OWNERS,
+            400,
+            lambda scene: scene.person.phone.request("DELETE", f"orgs/{scene.team.slug}/", {"name": "another"}),
+        ),
+    ],
+    "org.transfer": [
+        Action(
+            OWNERS,
+            404,
+            lambda scene: scene.person.post(f"orgs/{scene.team.slug}/transfer-ownership/", {"username": "nobody"}),
+        )
+    ],
+    "members.read": [
+        Action(EVERYONE, 200, lambda scene: scene.person.get(f"orgs/{scene.team.slug}/members/")),
+        Action(
+            EVERYONE,
+            200,
+            lambda scene: scene.person.get(f"orgs/{scene.team.slug}/members/{scene.person.user.username}/"),
+        ),
+    ],
+    "members.manage": [
+        Action(
+            ADMINS,
+            404,
+            lambda scene: scene.person.patch(f"orgs/{scene.team.slug}/members/nobody/", {"role": "member"}),
+        ),
+        Action(ADMINS, 404, lambda scene: scene.person.delete(f"orgs/{scene.team.slug}/members/nobody/")),
+    ],
     "contacts.read": [
         Action(EVERYONE, 200, lambda scene: scene.person.get(scene.path)),
         Action(EVERYONE, 200, lambda scene: scene.person.get("contacts/", **{"filter[org]": scene.team.slug})),

@@ -30,7 +30,6 @@ from api.apis.auth.services.guests import (
 )
 from api.apis.auth.services.mails import mail_change_notice, mail_proof
 from api.apis.auth.services.passwords import (
-    AccountRequired,
     FreshProofRequired,
     change_password,
     request_password_reset,
@@ -70,7 +69,6 @@ from api.apis.auth.services.waiting import join_waiting_list
 
 __all__ = [
     "SOCIAL_NONCE_SECONDS",
-    "AccountRequired",
     "AddressUnchanged",
     "AlreadySignedIn",
     "FreshProofRequired",

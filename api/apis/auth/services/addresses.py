@@ -7,11 +7,11 @@ from django.db import IntegrityError, transaction
 from api.apis.auth.services import proofs
 from api.apis.auth.services.codes import prove_address
 from api.apis.auth.services.ending import end_other_sessions, end_sessions
-from api.apis.auth.services.passwords import AccountRequired, prove_person
+from api.apis.auth.services.passwords import prove_person
 from api.apis.auth.services.people import InvalidCredentials
 from api.apis.auth.services.proofs import InvalidOrExpired, locked_person
 from api.apis.users.services import EmailTaken
-from api.exceptions import ApiError, SignInRequired
+from api.exceptions import AccountRequired, ApiError, SignInRequired
 from api.models import EndReason, MailedProof, ProofPurpose, Session, User
 from api.models.base import identity_of
 from api.platform import audit, outbox

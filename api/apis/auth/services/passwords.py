@@ -15,21 +15,13 @@ from api.apis.auth.services.people import InvalidCredentials
 from api.apis.auth.services.proofs import InvalidOrExpired, locked_person
 from api.apis.auth.services.sessions import TokenGrant, grant_of, locked_device, require_present
 from api.apis.users import services as users
-from api.exceptions import ApiError, SignInRequired
+from api.exceptions import AccountRequired, ApiError, SignInRequired
 from api.models import EndReason, MailedProof, Outcome, ProofPurpose, Session, User
 from api.models.base import identity_of
 from api.platform import audit
 from api.platform.callers import Caller
 from api.platform.passwords import password_matches
 from api.platform.transactions import transactional
-
-
-class AccountRequired(ApiError):
-    """A guest is signed in; this needs a person with an address."""
-
-    status = HTTPStatus.FORBIDDEN
-    code = "account_required"
-    title = "Guests have no account yet"
 
 
 class FreshProofRequired(ApiError):

@@ -20,6 +20,7 @@ from api.apis.auth.services.sessions import (
     repeatable_successor,
     require_present,
 )
+from api.apis.orgs import services as orgs
 from api.apis.users import services as users
 from api.exceptions import ApiError, NotThere
 from api.models import EndReason, Outcome, ProofPurpose, Session, User
@@ -234,11 +235,13 @@ class StaffProtected(ApiError):
 def deactivate_person(caller: Caller, *, user_id: uuid.UUID) -> None:
     """Shuts a person out: no session, token or password of theirs works any more. Harmless when repeated.
 
-    Raises NotThere, StaffProtected.
+    Raises NotThere, StaffProtected, LastOwner.
     """
+    orgs.require_other_owners(user_id)
     person = _locked_person(caller, user_id)
     if not person.is_active:
         return
+    orgs.require_other_owners(user_id)
     person.is_active = False
     person.auth_version += 1
     person.save(update_fields=["is_active", "auth_version", "updated_at"])

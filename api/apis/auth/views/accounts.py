@@ -16,6 +16,7 @@ from api.apis.auth.serializers import (
 )
 from api.apis.auth.views.base import AccountView
 from api.apis.users import services as users
+from api.exceptions import AccountRequired
 from api.permissions import IsPerson
 from api.requests import ApiRequest
 from api.schema import answers
@@ -30,7 +31,7 @@ class ChangePasswordView(AccountView):
         TokenPairSerializer,
         takes=ChangePasswordSerializer,
         summary="Change your password",
-        errors=(services.InvalidCredentials, services.AccountRequired, services.FreshProofRequired),
+        errors=(services.InvalidCredentials, AccountRequired, services.FreshProofRequired),
     )
     def post(self, request: ApiRequest) -> Response:
         body = ChangePasswordSerializer(data=request.data)
@@ -84,7 +85,7 @@ class ConfirmationRequestView(AccountView):
         None,
         statuses=(HTTPStatus.ACCEPTED,),
         summary="Ask for a confirmation of your address",
-        errors=(services.AccountRequired,),
+        errors=(AccountRequired,),
     )
     def post(self, request: ApiRequest) -> Response:
         services.request_confirmation(request.caller)
@@ -123,7 +124,7 @@ class AddressView(AccountView):
         summary="Change your address",
         errors=(
             services.InvalidCredentials,
-            services.AccountRequired,
+            AccountRequired,
             services.FreshProofRequired,
             services.AddressUnchanged,
         ),

@@ -1,0 +1,44 @@
+"""What is read of organizations: `permissions` (who may do what), `organizations` and `members` for people, `staff`."""
+
+from api.apis.orgs.selectors.members import MEMBER_SORTS, member_of, members_of
+from api.apis.orgs.selectors.organizations import SORTS, organization_of, organizations_of, stored_organization
+from api.apis.orgs.selectors.permissions import (
+    PERMISSIONS,
+    organization_id_of,
+    organizations_permitting,
+    permissions_with,
+    permitted_roles,
+    personal_organization_id,
+    personal_organization_of,
+    require_permission,
+)
+from api.apis.orgs.selectors.staff import (
+    members_for_staff,
+    memberships_for_staff,
+    number_of_organizations_for_staff,
+    organization_for_staff,
+    organizations_for_staff,
+)
+
+__all__ = [
+    "MEMBER_SORTS",
+    "PERMISSIONS",
+    "SORTS",
+    "member_of",
+    "members_for_staff",
+    "members_of",
+    "memberships_for_staff",
+    "number_of_organizations_for_staff",
+    "organization_for_staff",
+    "organization_id_of",
+    "organization_of",
+    "organizations_for_staff",
+    "organizations_of",
+    "organizations_permitting",
+    "permissions_with",
+    "permitted_roles",
+    "personal_organization_id",
+    "personal_organization_of",
+    "require_permission",
+    "stored_organization",
+]

@@ -1,0 +1,74 @@
+"""Reading organizations for staff: not narrowed to a caller. Only the CMS may ask."""
+
+import uuid
+from typing import Any
+
+from django.db.models import QuerySet
+
+from api.exceptions import NotThere
+from api.models import Membership, Organization, OrganizationKind, Role
+from api.models.base import IDENTITY_MAX_BYTES, identity_of
+from api.platform.ids import as_uuid
+from api.platform.keyset import Cursor, Order, Page, page_of
+from api.platform.search import prefix_range
+
+_STAFF_COLUMNS = ("id", "slug", "name", "kind", "owner_id", "owner__username", "created_at", "updated_at")
+
+
+def _present() -> "QuerySet[Organization]":
+    """Without those that are deleted, and wait to be erased."""
+    return Organization.objects.filter(deleted_at=None)
+
+
+def organizations_for_staff(*, text: str = "", cursor: Cursor | None, limit: int) -> Page:
+    """A page of all organizations, newest first; or of those whose slug begins with `text`, by slug; or the one with
+    this id.
+    """
+    rows = _present().values(*_STAFF_COLUMNS)
+    if not text:
+        return _named(page_of(rows, order=[Order("created_at", True), Order("id", True)], cursor=cursor, limit=limit))
+    key = as_uuid(text.lower())
+    if key is not None:
+        return _named(Page(list(rows.filter(id=key)), None, None, None))
+    first, behind = prefix_range(identity_of(text))
+    if len(behind.encode()) > IDENTITY_MAX_BYTES:
+        return Page([], None, None, None)
+    rows = rows.filter(slug__gte=first, slug__lt=behind)
+    return _named(page_of(rows, order=[Order("slug", False)], cursor=cursor, limit=limit))
+
+
+def organization_for_staff(organization_id: uuid.UUID) -> dict[str, Any]:
+    """Raises NotThere."""
+    row = _present().filter(id=organization_id).values(*_STAFF_COLUMNS).first()
+    if row is None:
+        raise NotThere
+    return _with_names(row)
+
+
+def members_for_staff(organization_id: uuid.UUID, *, cursor: Cursor | None, limit: int) -> Page:
+    """A page of an organization's members with their roles, in the order in which they joined."""
+    columns = ("id", "role", "created_at", "user_id", "user__username", "user__email", "user__is_active")
+    rows = Membership.objects.filter(organization_id=organization_id).values(*columns)
+    return _named(page_of(rows, order=[Order("id", False)], cursor=cursor, limit=limit))
+
+
+def memberships_for_staff(user_id: uuid.UUID, *, limit: int) -> list[dict[str, Any]]:
+    """Up to `limit` organizations of a person, with the role there."""
+    columns = ("role", "created_at", "organization_id", "organization__name", "organization__kind")
+    rows = Membership.objects.filter(user_id=user_id).order_by("id").values(*columns)[:limit]
+    return [_with_names(row) for row in rows]
+
+
+def number_of_organizations_for_staff(*, most: int) -> int:
+    """How many organizations there are, counted up to `most`."""
+    return _present()[:most].count()
+
+
+def _named(page: Page) -> Page:
+    return page._replace(rows=[_with_names(row) for row in page.rows])
+
+
+def _with_names(row: dict[str, Any]) -> dict[str, Any]:
+    """A row with names for people in place of codes."""
+    coded = {"kind": OrganizationKind, "organization__kind": OrganizationKind, "role": Role}
+    return {column: coded[column](value).label if column in coded else value for column, value in row.items()}

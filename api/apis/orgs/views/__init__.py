@@ -1,0 +1,1 @@
+"""The views of organizations: `organizations` themselves, and their `members`."""

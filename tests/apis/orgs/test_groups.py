@@ -1,0 +1,122 @@
+"""Making, renaming and deleting groups."""
+
+import pytest
+
+from api.apis.orgs import services
+from api.apis.orgs.services import organizations
+from api.models import AuditEntry, Contact, ContactTerm, Membership, Organization, OutboxMessage
+from tests.apis.contacts.rows import make_contact
+from tests.apis.contacts.trail import count_of
+from tests.conftest import Person
+from tests.http.answers import errors_of, problem_of
+from tests.phones import Phone
+
+pytestmark = pytest.mark.django_db
+
+
+def test_whoever_makes_a_group_owns_it(alice: Person) -> None:
+    made = alice.post("orgs/", {"name": "Analytical Engines"})
+    assert made.status == 201
+    assert (made.json["kind"], made.json["role"], made.json["owner"]) == ("group", "owner", alice.user.username)
+    assert made.json["slug"].startswith("analytical-engines-")
+    assert alice.get(f"orgs/{made.json['slug']}/").json == made.json
+    assert alice.post("contacts/", {"organization": made.json["slug"], "display_name": "Grace"}).status == 201
+    entry = AuditEntry.objects.get(action="org.created", organization_id=made.json["id"])
+    assert entry.actor_id == str(alice.user.id)
+
+
+def test_guests_have_no_groups(phone: Phone) -> None:
+    phone.request("POST", "auth/guest/")
+    phone.get_token()
+    problem_of(phone.request("POST", "orgs/", {"name": "Mine"}), 403, "account_required")
+    assert not Organization.objects.filter(kind="group").exists()
+
+
+def test_a_name_is_text_of_a_bounded_length(alice: Person) -> None:
+    for name, code in (("", "blank"), ("x" * 101, "max_length"), ("a\nb", "control"), (None, "null"), (7, "type")):
+        assert errors_of(alice.post("orgs/", {"name": name})) == {"name": code}
+    assert errors_of(alice.post("orgs/", {"name": "x", "owner": "bob"})) == {"owner": "unknown_field"}
+
+
+def test_a_new_name_keeps_the_slug_and_is_a_change(alice: Person, team: Organization) -> None:
+    before = count_of(team.id)
+    read = alice.get(f"orgs/{team.slug}/")
+    renamed = alice.phone.request(
+        "PATCH", f"orgs/{team.slug}/", {"name": "Teams"}, headers={"If-Match": read.headers["etag"]}
+    )
+    assert (renamed.status, renamed.json["name"], renamed.json["slug"]) == (200, "Teams", team.slug)
+    assert renamed.json["version"] == read.json["version"] + 1
+    team.refresh_from_db()
+    assert team.own_change_seq == team.change_seq == before + 1
+    problem_of(
+        alice.phone.request("PATCH", f"orgs/{team.slug}/", {"name": "X"}, headers={"If-Match": read.headers["etag"]}),
+        412,
+        "version_conflict",
+    )
+    alice.patch(f"orgs/{team.slug}/", {"name": "Teams"})
+    assert count_of(team.id) == before + 1
+    assert AuditEntry.objects.get(action="org.renamed").changes == {"name": ["Team", "Teams"]}
+
+
+def test_members_do_not_rename_it(bob: Person, team: Organization) -> None:
+    problem_of(bob.patch(f"orgs/{team.slug}/", {"name": "Bob's"}), 403, "forbidden")
+
+
+def test_a_personal_organization_is_renamed_and_never_deleted(alice: Person) -> None:
+    own = alice.user.personal_organization
+    assert alice.patch(f"orgs/{own.slug}/", {"name": "Me"}).json["name"] == "Me"
+    problem_of(alice.post(f"orgs/{own.slug}/delete/", {"name": "Me"}), 409, "personal_organization")
+
+
+@pytest.mark.parametrize("is_by_post", [False, True])
+def test_a_deleted_group_is_nobodys_at_once_and_erased_afterwards(
+    alice: Person, bob: Person, team: Organization, is_by_post: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contacts = [make_contact(alice, team, display_name=f"Grace {number}") for number in range(5)]
+    mine = make_contact(alice, display_name="Mine")
+    body = {"name": "Team"}
+    path = f"orgs/{team.slug}/"
+    answer = alice.post(f"{path}delete/", body) if is_by_post else alice.phone.request("DELETE", path, body)
+    assert answer.status == 204
+    for person in (alice, bob):
+        problem_of(person.get(path), 404, "not_found")
+        problem_of(person.get(f"contacts/{contacts[0].slug}/"), 404, "not_found")
+        assert team.slug not in [row["slug"] for row in person.get("orgs/").json["data"]]
+    message = OutboxMessage.objects.get(task="orgs.erase")
+    assert message.arguments == {"organization_id": str(team.id)}
+    monkeypatch.setattr(organizations, "_ERASED_AT_ONCE", 2)
+    for _ in range(2):
+        services.erase_organization(team.id)
+    assert not Organization.objects.filter(id=team.id).exists()
+    assert list(Contact.objects.values_list("id", flat=True)) == [mine.id]
+    assert not ContactTerm.objects.filter(organization_id=team.id).exists()
+    assert AuditEntry.objects.filter(action="org.deleted", organization_id=team.id).exists()
+
+
+def test_only_a_deleted_group_is_erased(alice: Person, team: Organization) -> None:
+    make_contact(alice, team, display_name="Grace")
+    services.erase_organization(team.id)
+    assert Organization.objects.filter(id=team.id).exists()
+    assert Contact.objects.filter(organization=team).exists()
+
+
+def test_the_name_has_to_be_typed(alice: Person, team: Organization) -> None:
+    assert errors_of(alice.phone.request("DELETE", f"orgs/{team.slug}/", {"name": "team"})) == {"name": "mismatch"}
+    assert errors_of(alice.post(f"orgs/{team.slug}/delete/", {})) == {"name": "required"}
+    assert Membership.objects.filter(organization=team).count() == 2
+
+
+def test_admins_do_not_delete_it(bob: Person, team: Organization) -> None:
+    Membership.objects.filter(user=bob.user).update(role="admin")
+    problem_of(bob.post(f"orgs/{team.slug}/delete/", {"name": "Team"}), 403, "forbidden")
+
+
+def test_what_reaches_a_deleted_group_a_moment_late_finds_nothing(
+    alice: Person, team: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request that passed the gate before: it was a member's, and is not any more."""
+    alice.post(f"orgs/{team.slug}/delete/", {"name": "Team"})
+    Membership.objects.create(user=alice.user, organization=team, role="owner")
+    problem_of(alice.post("contacts/", {"organization": team.slug, "display_name": "Late"}), 404, "not_found")
+    problem_of(alice.patch(f"orgs/{team.slug}/", {"name": "Late"}), 404, "not_found")
+    assert not Contact.objects.filter(organization=team).exists()
