@@ -2,6 +2,7 @@
 
 from api.models.audit import ActorKind, AuditEntry, Channel, Outcome
 from api.models.auth import (
+    STRANGERS_END_REASONS,
     EndReason,
     MailedProof,
     ProofPurpose,
@@ -23,6 +24,7 @@ from api.models.users import NOTIFICATION_CHANNELS, NOTIFICATION_TOPICS, Theme, 
 __all__ = [
     "NOTIFICATION_CHANNELS",
     "NOTIFICATION_TOPICS",
+    "STRANGERS_END_REASONS",
     "UNFINISHED_STATES",
     "ActorKind",
     "Algorithm",

@@ -22,6 +22,10 @@ class EndReason(models.TextChoices):
     DISOWNED = "disowned"  # "this was not me"
 
 
+# Whoever had the session may be somebody else than the person: on their device the person is not known.
+STRANGERS_END_REASONS = frozenset({EndReason.ADDRESS_PROVED, EndReason.DISOWNED})
+
+
 class Session(TimeStamped):
     """What a token pair belongs to. A device has at most one live session: `live_device` equals `device` while it
     lives and is null afterwards, and is unique (MySQL and MariaDB create no conditional unique constraints).

@@ -41,8 +41,13 @@ class ConfirmAddressPage(LinkPage):
 
 class ChangeAddressPage(LinkPage):
     title = "Change your address"
+    text = (
+        "Somebody else may have asked for this, with an account of theirs. So every device is signed out, and the password "
+        "and sign-in by providers are removed: sign in by a code afterwards, and choose a new password. To keep them, open "
+        "the link on the phone that is signed in."
+    )
     button = "Change it"
-    done = "This is your account's address now. Every device is signed out; sign in again with it."
+    done = "This is your account's address now. Every device is signed out; sign in by a code."
 
     def facts(self, token: str) -> dict[str, Any]:
         return {"token": token, "lead": f"{auth.address_to_change(token)} becomes your account's address."}

@@ -1,6 +1,7 @@
 """Background work of accounts and sessions."""
 
 import uuid
+from datetime import datetime
 
 from api.apis.auth import services
 from api.platform import outbox, revocation
@@ -22,6 +23,12 @@ def mail_proof(proof_id: str) -> None:
 def mail_change_notice(proof_id: str) -> None:
     """Tells an account's present address that another one is to replace it."""
     services.mail_change_notice(uuid.UUID(proof_id))
+
+
+@outbox.task("auth.mail_password_notice")
+def mail_password_notice(user_id: str, at: str) -> None:
+    """Tells a person that their password was changed."""
+    services.mail_password_notice(uuid.UUID(user_id), at=datetime.fromisoformat(at))
 
 
 @outbox.task("auth.sweep")

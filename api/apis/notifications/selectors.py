@@ -41,6 +41,11 @@ _KINDS = (
         "To the present address: somebody wants to replace it",
         {"email": "new@example.com"},
     ),
+    MailKind(
+        "auth.password_changed",
+        "The password was changed, or set by a mailed link",
+        {"time": "21 November 2026, 09:30 UTC"},
+    ),
     MailKind("auth.address_known", "To somebody who has an account and asked for another one", {}),
     MailKind(
         "auth.new_device",

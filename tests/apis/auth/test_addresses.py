@@ -7,7 +7,7 @@ import time_machine
 from handset_client import Answer
 from handset_client.outcomes import accept
 
-from api.models import AuditEntry, EndReason, Session, User
+from api.models import AuditEntry, EndReason, Session, SocialIdentity, User
 from tests.apis.auth.mailbox import received
 from tests.apis.auth.wire import MakePhone, lower_rates
 from tests.conftest import PASSWORD, Person
@@ -101,12 +101,34 @@ def test_a_link_to_the_new_address_makes_it_the_accounts(alice: Person, new_phon
     problem_of(verify(alice.phone, mails[NEW].token), 400, "invalid_or_expired")
 
 
-def test_from_a_device_of_nobody_it_ends_all_sessions(alice: Person, phone: Phone) -> None:
+def test_from_elsewhere_it_leaves_no_other_way_into_the_account(alice: Person, phone: Phone) -> None:
+    """Whoever reads the mail may be another one than asked for it: they would find themselves in a stranger's account,
+    to which the stranger has a password and a provider.
+    """
+    SocialIdentity.objects.create(issuer="https://issuer.example", subject="1", user=alice.user, email=alice.email)
     received()
     change(alice)
     [mail] = received(NEW)
     assert verify(phone, mail.token).status == 204
     assert alice.get("users/me/").code in {"sign_in_required", "token_revoked"}
+    person = person_of(alice)
+    assert (person.email, person.has_usable_password()) == (NEW, False)
+    assert not SocialIdentity.objects.exists()
+    problem_of(
+        alice.phone.request("POST", "token/pair/", {"email": NEW, "password": PASSWORD}), 401, "invalid_credentials"
+    )
+    told = AuditEntry.objects.filter(target_id=str(person.id)).values_list("action", flat=True)
+    assert {"auth.address_changed", "auth.address_proved"} <= set(told)
+
+
+def test_from_the_persons_own_session_it_leaves_everything(alice: Person) -> None:
+    SocialIdentity.objects.create(issuer="https://issuer.example", subject="1", user=alice.user, email=alice.email)
+    received()
+    change(alice)
+    [mail] = received(NEW)
+    assert verify(alice.phone, mail.token).status == 204
+    assert person_of(alice).check_password(PASSWORD)
+    assert SocialIdentity.objects.count() == 1
 
 
 def test_it_takes_the_password(alice: Person) -> None:

@@ -9,7 +9,7 @@ from handset_client.outcomes import accept
 
 from api.apis.auth import services as auth
 from api.apis.auth.services import failures
-from api.models import AuditEntry, EndReason, MailedProof, Session, SignInFailures, User
+from api.models import AuditEntry, EndReason, MailedProof, Notification, Session, SignInFailures, User
 from api.platform import callers
 from tests.apis.auth.mailbox import received
 from tests.apis.auth.wire import MakePhone, commit, lower_rates
@@ -172,6 +172,34 @@ def test_one_link_at_a_time(alice: Person, phone: Phone) -> None:
     first, second = (token_for(phone, alice.email) for _ in range(2))
     problem_of(confirm(phone, first), 400, "invalid_or_expired")
     assert confirm(phone, second).status == 204
+
+
+def test_another_device_that_asks_voids_no_link_of_mine(alice: Person, new_phone: MakePhone) -> None:
+    """Who asks for somebody's links all day long keeps nobody from using theirs; when one is used all are void."""
+    mine, theirs = new_phone()[0], new_phone()[0]
+    first, other = token_for(mine, alice.email), token_for(theirs, alice.email)
+    assert confirm(mine, first).status == 204
+    problem_of(confirm(theirs, other, f"{NEW}!"), 400, "invalid_or_expired")
+    assert User.objects.get().check_password(NEW)
+
+
+def test_a_person_is_told_that_their_password_was_changed(alice: Person, phone: Phone) -> None:
+    """Whoever did it: with the password, or with a link."""
+    received()
+    alice.phone._adopt(accept(change(alice.phone)))
+    [mail] = received()
+    assert (mail.to, mail.subject) == (alice.email, "Your password was changed")
+    assert "21 November 2026, 09:30 UTC" in mail.text
+    token = token_for(phone, alice.email)
+    assert confirm(phone, token).status == 204
+    assert [mail.subject for mail in received(alice.email)] == ["Your password was changed"]
+    assert list(Notification.objects.values_list("recipient", "type")) == [
+        (alice.user.id, "auth.password_changed"),
+        (alice.user.id, "auth.password_changed"),
+    ]
+    # What changed nothing is told to nobody.
+    problem_of(confirm(phone, token), 400, "invalid_or_expired")
+    assert received() == []
 
 
 def test_a_link_runs_out(alice: Person, phone: Phone, clock: time_machine.Traveller) -> None:

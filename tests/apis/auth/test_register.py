@@ -183,8 +183,8 @@ def test_old_session_may_do_nothing_but_repeat(device: PhoneOnWire) -> None:
 def test_old_session_repeats_exactly_that_call(device: PhoneOnWire) -> None:
     """With another password it is not this person; for another address it is another call."""
     first = accept(sign_up(device))
-    before = rows()
     assert_refused(sign_up(device, password="another good password"), 409, "email_taken")
+    before = rows()
     assert_refused(sign_up(device, "grace@example.com"), 401, "token_revoked")
     assert rows() == before
     # Nor is signing in the same call as signing up.
@@ -192,6 +192,23 @@ def test_old_session_repeats_exactly_that_call(device: PhoneOnWire) -> None:
     answer = with_token(device[1], "POST", "token/pair/", device[0].state.access or "", body)
     assert_refused(answer, 401, "token_revoked")
     assert sign_up(device, EMAIL.upper()).json["session_id"] == first.json["session_id"]
+
+
+def test_guesses_by_the_old_session_are_counted_and_lock(device: PhoneOnWire) -> None:
+    accept(sign_up(device))
+    for _ in range(10):
+        assert_refused(sign_up(device, password="another good password"), 409, "email_taken")
+    assert_refused(sign_up(device), 409, "email_taken")
+    assert AuditEntry.objects.filter(action="auth.sign_in_failed").count() == 11
+    assert AuditEntry.objects.filter(action="auth.account_locked").count() == 1
+
+
+def test_a_repeat_takes_the_counts_of_wrong_ones_back(device: PhoneOnWire) -> None:
+    accept(sign_up(device))
+    for _ in range(3):
+        for _ in range(9):
+            assert_refused(sign_up(device, password="another good password"), 409, "email_taken")
+        accept(sign_up(device))
 
 
 def test_repeat_is_possible_for_a_day(device: PhoneOnWire, clock: Clock, settings: Settings) -> None:

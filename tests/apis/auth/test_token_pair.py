@@ -19,6 +19,7 @@ from api.apis.auth.services import failures
 from api.models import AuditEntry, EndReason, Outcome, Session, SignInFailures, User
 from api.platform import callers
 from api.platform.passwords import Argon2id
+from tests.apis.auth.mailbox import received
 from tests.apis.auth.wire import (
     Draft,
     MakePhone,
@@ -271,6 +272,19 @@ def test_signing_in_makes_a_device_known(device: PhoneOnWire, alice: Person, new
     device[0].sign_out()
     fail(another(new_phone), alice.email, 10)
     accept(device[0].sign_in(alice.email, PASSWORD))
+
+
+def test_device_of_whoever_signed_up_before_is_a_stranger(alice: Person, new_phone: MakePhone) -> None:
+    """Somebody signed up with an address that is not theirs; its person has proved it. No counter of their own for that."""
+    proved = another(new_phone)
+    [mail] = received(alice.email)
+    assert proved[0].request("POST", "auth/email/confirm/", {"token": mail.token}).status == 204
+    assert failures.key_of(alice.email, alice.phone.state.device_id) == failures.key_of(alice.email, None)
+    alice.phone.get_token()
+    fail(on_own_phone(alice), alice.email, 10)
+    assert AuditEntry.objects.filter(action="auth.account_locked").count() == 1
+    fail(proved, alice.email, 1)
+    assert SignInFailures.objects.count() == 1
 
 
 def test_failures_that_are_far_apart_lock_nothing(device: PhoneOnWire, alice: Person, clock: Clock) -> None:

@@ -28,7 +28,7 @@ from api.apis.auth.services.guests import (
     forget_merged_guests,
     open_guest,
 )
-from api.apis.auth.services.mails import mail_change_notice, mail_proof
+from api.apis.auth.services.mails import mail_change_notice, mail_password_notice, mail_proof
 from api.apis.auth.services.passwords import (
     FreshProofRequired,
     change_password,
@@ -104,6 +104,7 @@ __all__ = [
     "join_waiting_list",
     "lock_device",
     "mail_change_notice",
+    "mail_password_notice",
     "mail_proof",
     "mailed_code",
     "new_social_nonce",

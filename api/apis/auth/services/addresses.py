@@ -12,7 +12,7 @@ from api.apis.auth.services.people import InvalidCredentials
 from api.apis.auth.services.proofs import InvalidOrExpired, locked_person
 from api.apis.users.services import EmailTaken
 from api.exceptions import AccountRequired, ApiError, SignInRequired
-from api.models import EndReason, MailedProof, ProofPurpose, Session, User
+from api.models import EndReason, MailedProof, ProofPurpose, Session, SocialIdentity, User
 from api.models.base import identity_of
 from api.platform import audit, outbox
 from api.platform.callers import Caller
@@ -94,14 +94,19 @@ def _good_change(token: str) -> MailedProof:
 def change_address(caller: Caller, *, token: str) -> None:
     """Makes a new address the account's, by the link that was mailed to it; ends the person's other sessions.
 
-    Raises InvalidOrExpired, EmailTaken.
+    Whoever uses the link outside of them need not be who asked for it, and gets the account without other ways into
+    it: the password and the identities of providers are removed. Raises InvalidOrExpired, EmailTaken.
     """
     proof = _good_change(token)
     person = locked_person(proof)
     proofs.use(proof)
     if not person.is_active or person.auth_version != proof.user_auth_version:
         raise InvalidOrExpired
+    is_own = caller.user_id == person.id and caller.session_id is not None
     person.email, person.is_email_confirmed = proof.email, True
+    if not is_own:
+        person.set_unusable_password()
+        SocialIdentity.objects.filter(user=person).delete()
     person.auth_version += 1
     person.version += 1
     try:
@@ -109,15 +114,12 @@ def change_address(caller: Caller, *, token: str) -> None:
             person.save()
     except IntegrityError:
         raise EmailTaken from None
-    _end_others(caller, person)
-    # Told without the addresses: the trail keeps ids.
-    audit.record(caller, "auth.address_changed", target_kind="user", target_id=person.id, on_behalf_of=person.id)
-
-
-def _end_others(caller: Caller, person: User) -> None:
-    """Ends the sessions of a person whose address has changed, but for the one that changed it."""
-    if caller.user_id == person.id and caller.session_id is not None:
+    if is_own:
+        assert caller.session_id is not None
         Session.objects.filter(id=caller.session_id).update(user_auth_version=person.auth_version)
         end_other_sessions(caller, user_id=person.id, but=caller.session_id, reason=EndReason.EMAIL_CHANGED)
     else:
-        end_sessions(caller, reason=EndReason.EMAIL_CHANGED, user_id=person.id)
+        end_sessions(caller, reason=EndReason.ADDRESS_PROVED, user_id=person.id)
+    # Told without the addresses: the trail keeps ids.
+    for action in ("auth.address_changed",) if is_own else ("auth.address_changed", "auth.address_proved"):
+        audit.record(caller, action, target_kind="user", target_id=person.id, on_behalf_of=person.id)

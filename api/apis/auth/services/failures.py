@@ -8,7 +8,7 @@ from typing import NamedTuple
 from django.conf import settings
 from django.utils import timezone
 
-from api.models import Outcome, Session, SignInFailures
+from api.models import STRANGERS_END_REASONS, Outcome, Session, SignInFailures
 from api.models.base import IDENTITY_MAX_BYTES, identity_of
 from api.platform import audit
 from api.platform.callers import Caller
@@ -17,11 +17,13 @@ from api.platform.transactions import transactional
 
 
 def key_of(email: str, device_id: uuid.UUID) -> bytes:
-    """What failures against an account are counted under: together for strange devices, apart for each that has
-    signed in there before. The same work for an address that nobody has.
+    """What failures against an account are counted under: together for strange devices, apart for each on which its
+    person has signed in before. The same work for an address that nobody has.
     """
     identity = identity_of(email)
-    is_known = Session.objects.filter(device_id=device_id, user__email_identity=identity).exists()
+    here = Session.objects.filter(device_id=device_id, user__email_identity=identity)
+    reasons = set(here.values_list("end_reason", flat=True).distinct())
+    is_known = bool(reasons) and reasons.isdisjoint(STRANGERS_END_REASONS)
     who = str(device_id) if is_known else "strangers"
     return hmac.digest(purpose_key("lockout"), f"{identity}|{who}".encode(), "sha256")
 

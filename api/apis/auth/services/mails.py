@@ -1,6 +1,7 @@
 """What the mails of accounts say, decided when they are sent: from rows, and from secrets derived from them."""
 
 import uuid
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -54,9 +55,13 @@ def _said(proof: MailedProof, holder: User | None) -> tuple[str, dict[str, str]]
         case ProofPurpose.PASSWORD_RESET if proof.user is not None:
             return "auth.password_reset", {"link": link_of(proof), "hours": hours}
         case ProofPurpose.NEW_DEVICE if proof.session is not None:
-            time = f"{proof.session.created_at:%d %B %Y, %H:%M} UTC"
+            time = _told(proof.session.created_at)
             return "auth.new_device", {"device": str(proof.session.device), "time": time, "link": link_of(proof)}
     return "", {}
+
+
+def _told(moment: datetime) -> str:
+    return f"{moment:%d %B %Y, %H:%M} UTC"
 
 
 def link_of(proof: MailedProof) -> str:
@@ -75,3 +80,11 @@ def mail_change_notice(proof_id: uuid.UUID) -> None:
     if proof is not None and proofs.is_good(proof) and proof.user is not None and proof.user.email:
         values = {"email": proof.email}
         send_mail("auth.email_change_notice", to=proof.user.email, values=values, reference=f"{proof.id}-notice")
+
+
+def mail_password_notice(user_id: uuid.UUID, *, at: datetime) -> None:
+    """Tells a person that their password was changed. Raises MailNotTaken."""
+    person = User.objects.filter(id=user_id).first()
+    if person is not None and person.email:
+        values, reference = {"time": _told(at)}, f"{person.id}-password-{at:%Y%m%dT%H%M%S%f}"
+        send_mail("auth.password_changed", to=person.email, values=values, reference=reference)

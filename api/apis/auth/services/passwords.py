@@ -14,11 +14,12 @@ from api.apis.auth.services.ending import end_other_sessions, end_sessions
 from api.apis.auth.services.people import InvalidCredentials
 from api.apis.auth.services.proofs import InvalidOrExpired, locked_person
 from api.apis.auth.services.sessions import TokenGrant, grant_of, locked_device, require_present
+from api.apis.notifications.services import notify
 from api.apis.users import services as users
 from api.exceptions import AccountRequired, ApiError, SignInRequired
 from api.models import EndReason, MailedProof, Outcome, ProofPurpose, Session, User
 from api.models.base import identity_of
-from api.platform import audit
+from api.platform import audit, outbox
 from api.platform.callers import Caller
 from api.platform.passwords import password_matches
 from api.platform.transactions import transactional
@@ -108,25 +109,33 @@ def _changed(caller: Caller, proved: User, encoded: str) -> TokenGrant:
 
 
 def _set_password(person: User, encoded: str) -> None:
-    """Gives a person, who is locked, another password; links that would change it, or the address, are void."""
+    """Gives a person, who is locked, another password, and tells them; links that would change it, or the address, are
+    void.
+    """
     person.password = encoded
     person.auth_version += 1
     person.save(update_fields=["password", "auth_version", "is_email_confirmed", "updated_at"])
     void = (ProofPurpose.PASSWORD_RESET, ProofPurpose.EMAIL_CHANGE)
     MailedProof.objects.filter(user=person, purpose__in=void, live_key__isnull=False).update(live_key=None)
+    notify(person.id, "auth.password_changed", data={})
+    event = {"user_id": str(person.id), "at": timezone.now().isoformat()}
+    outbox.enqueue("auth.mail_password_notice", event, dedup_key=f"password:{person.id}:{person.auth_version}")
 
 
 def request_password_reset(caller: Caller, *, email: str) -> None:
     """Mails a link that sets a new password, if somebody has the address; the work is the same if nobody has."""
-    _issue_reset(email)
+    assert caller.device_id is not None
+    _issue_reset(email, caller.device_id)
 
 
 @transactional
-def _issue_reset(email: str) -> None:
+def _issue_reset(email: str, device_id: uuid.UUID) -> None:
     person = User.objects.filter(email_identity=identity_of(email)).first()
     address = hashlib.sha256(identity_of(email).encode()).hexdigest()
     stored = person.email if person is not None else None
-    proofs.issue(ProofPurpose.PASSWORD_RESET, about=address, email=stored or email, user=person)
+    # Each device voids its own link only: whoever goes on asking would keep the person from ever using one.
+    about = f"{device_id}|{address}"
+    proofs.issue(ProofPurpose.PASSWORD_RESET, about=about, email=stored or email, user=person)
 
 
 def reset_password(caller: Caller, *, token: str, new_password: str) -> None:

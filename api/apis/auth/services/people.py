@@ -59,7 +59,7 @@ def register(caller: Caller, *, email: str, password: str, profile: dict[str, An
     if not settings.REGISTRATION_OPEN:
         raise RegistrationClosed
     digest = _opening_digest(email)
-    repeated = _repeated(caller, "auth.register", digest, password)
+    repeated = _repeated_sign_up(caller, digest, password)
     if repeated is not None:
         return repeated
     if caller.user_id is not None and not caller.is_guest:
@@ -73,7 +73,7 @@ def register(caller: Caller, *, email: str, password: str, profile: dict[str, An
     except users.EmailTaken as error:
         refusal = error
     # Perhaps another attempt of the same call was quicker; then what it did is answered once more.
-    repeated = _repeated(caller, "auth.register", digest, password)
+    repeated = _repeated_sign_up(caller, digest, password)
     if repeated is None:
         raise refusal
     return repeated
@@ -115,7 +115,8 @@ def sign_in(caller: Caller, *, email: str, password: str, merge_guest: bool | No
         _record_failure(caller, person, attempt.lock_seconds)
         raise InvalidCredentials
     failures.forgive(key)
-    return _repeated(caller, "token.pair", digest, password, person) or _signed_in(caller, person, digest, merge_guest)
+    after = repeatable_successor(caller.session_id, opened_by="token.pair", opening_digest=digest)
+    return grant_of(after) if after is not None else _signed_in(caller, person, digest, merge_guest)
 
 
 @transactional
@@ -141,16 +142,31 @@ def _signed_in(caller: Caller, proved: User, digest: bytes, merge_guest: bool | 
     return grant_of(session)
 
 
-def _repeated(
-    caller: Caller, opened_by: str, digest: bytes, password: str, person: User | None = None
-) -> TokenGrant | None:
-    """The answer that this very call got before, if it may have been lost and the password is still the one."""
-    after = repeatable_successor(caller.session_id, opened_by=opened_by, opening_digest=digest)
+def _repeated_sign_up(caller: Caller, digest: bytes, password: str) -> TokenGrant | None:
+    """The answer that this very call got before, if it may have been lost. Raises EmailTaken for another password."""
+    after = repeatable_successor(caller.session_id, opened_by="auth.register", opening_digest=digest)
     if after is None or after.user is None:
         return None
-    if person is None and not password_matches(after.user, password):
-        return None
+    if not _has_right_password(caller, after, after.user, password):
+        raise users.EmailTaken
     return grant_of(after)
+
+
+@transactional
+def _has_right_password(caller: Caller, session: Session, person: User, password: str) -> bool:
+    """A guess like any other, and counted like one. Repeats of a call that come at once take turns, so that they are not
+    counted as many.
+    """
+    assert person.email is not None
+    lock_device(session.device_id)
+    key = failures.key_of(person.email, session.device_id)
+    attempt = failures.begin_attempt(key)
+    is_right = password_matches(person, password) and attempt.is_allowed
+    if is_right:
+        failures.forgive(key)
+    else:
+        _record_failure(caller, person, attempt.lock_seconds)
+    return is_right
 
 
 def _opening_digest(email: str) -> bytes:

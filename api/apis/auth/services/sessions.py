@@ -15,7 +15,7 @@ from django.utils import timezone
 from api.apis.auth.services import proofs
 from api.apis.auth.services.ending import end, end_oldest
 from api.apis.notifications.services import notify
-from api.models import Device, EndReason, Outcome, ProofPurpose, Session, User
+from api.models import STRANGERS_END_REASONS, Device, EndReason, Outcome, ProofPurpose, Session, User
 from api.platform import audit, keys, revocation, tokens
 from api.platform.callers import Caller
 from api.platform.device_keys import DeviceRevoked
@@ -194,8 +194,8 @@ def _is_new_device(session: Session, person: User) -> bool:
     """Whether a person who has signed in before does so on this device for the first time."""
     before = Session.objects.filter(user=person).exclude(id=session.id)
     here = before.filter(device_id=session.device_id)
-    # A device of which the person has said "not me" stays news.
-    is_known = here.exists() and not here.filter(end_reason=EndReason.DISOWNED).exists()
+    # A device that was a stranger's stays news.
+    is_known = here.exists() and not here.filter(end_reason__in=STRANGERS_END_REASONS).exists()
     return before.exists() and not is_known
 
 
