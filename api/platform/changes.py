@@ -11,8 +11,10 @@ from typing import Any
 from django.db import connection
 
 from api.exceptions import NotThere
-from api.models import Organization
+from api.models import Organization, User
+from api.platform.callers import Caller
 from api.platform.statements import Rows, statement
+from api.platform.tokens import TokenRevoked
 
 
 def counts_of(organization_ids: Sequence[uuid.UUID]) -> list[tuple[uuid.UUID, int]]:
@@ -58,6 +60,14 @@ def lock(organization_id: uuid.UUID) -> int:
         raise NotThere
     count: int = row["change_seq"]
     return count
+
+
+def require_not_taken_up(caller: Caller) -> None:
+    """To be asked once the organization is locked: a guest whom an account has taken up while the call was under way has
+    no organization any more, and a new session to come again with. Raises TokenRevoked.
+    """
+    if caller.is_guest and caller.user_id and User.objects.filter(id=caller.user_id).exclude(merged_into=None).exists():
+        raise TokenRevoked
 
 
 @statement

@@ -8,7 +8,7 @@ from django.conf import settings
 
 from api.apis.auth.services import proofs
 from api.apis.auth.services.ending import end_sessions
-from api.apis.auth.services.guests import settle_guest, upgrade_guest
+from api.apis.auth.services.guests import meet, settle_guest, upgrade_guest
 from api.apis.auth.services.proofs import InvalidOrExpired
 from api.apis.auth.services.sessions import (
     TokenGrant,
@@ -114,6 +114,7 @@ def person_of_proved_address(caller: Caller, *, email: str, merge_guest: bool | 
     """The person of an address that the caller has just proved to read: the one who has it, the caller's guest who gets
     it, or a new one. Part of the caller's transaction; the person is locked. Raises InvalidOrExpired, GuestHasData.
     """
+    meeting = meet(caller, email_identity=identity_of(email))
     person = User.objects.select_for_update().filter(email_identity=identity_of(email)).first()
     if person is None:
         guest = upgrade_guest(caller, email=email)
@@ -121,7 +122,7 @@ def person_of_proved_address(caller: Caller, *, email: str, merge_guest: bool | 
     if not person.is_active:
         raise InvalidOrExpired
     prove_address(caller, person)
-    settle_guest(caller, person=person, merge_guest=merge_guest)
+    settle_guest(caller, person=person, meeting=meeting, merge_guest=merge_guest)
     return person
 
 

@@ -1,8 +1,9 @@
 """Guests: people without an address, who may become people with one, or be taken up by them."""
 
+import uuid
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db.models import Exists, OuterRef, QuerySet
@@ -23,7 +24,7 @@ from api.apis.orgs.services import erase_personal_organization
 from api.apis.users import services as users
 from api.exceptions import ApiError
 from api.models import Session, User
-from api.platform import audit
+from api.platform import audit, changes
 from api.platform.callers import Caller
 from api.platform.tokens import TokenRevoked
 from api.platform.transactions import transactional
@@ -106,21 +107,45 @@ def upgrade_guest(caller: Caller, **account: Any) -> User | None:
     return guest
 
 
-def settle_guest(caller: Caller, *, person: User, merge_guest: bool | None) -> None:
-    """What becomes of the caller's guest when an account is opened on its device: its contacts move to the person's own
-    organization, or are erased. A guest without any goes silently. Part of the caller's transaction.
+class Meeting(NamedTuple):
+    """The organizations of a guest and of the person whose account is opened on its device."""
 
-    Raises GuestHasData when it has some and `merge_guest` does not say.
+    person_id: uuid.UUID
+    source: uuid.UUID
+    target: uuid.UUID
+
+
+def meet(caller: Caller, **person: Any) -> Meeting | None:
+    """Locks what `settle_guest` needs: before any person or device is locked, and so that nothing of the guest's is
+    being written any more. None for whoever is no guest, and where nobody is the `person` (as a filter of User) yet.
+    """
+    person_id = User.objects.filter(**person).values_list("id", flat=True).first() if caller.is_guest else None
+    if person_id is None or caller.user_id is None:
+        return None
+    source, target = (orgs.personal_organization_of(user_id) for user_id in (caller.user_id, person_id))
+    if source is None or target is None:
+        return None  # the guest was erased, which `guest_of` finds, too
+    for organization_id in sorted((source, target)):
+        changes.lock(organization_id)
+    return Meeting(person_id, source, target)
+
+
+def settle_guest(caller: Caller, *, person: User, meeting: Meeting | None, merge_guest: bool | None) -> None:
+    """What becomes of the caller's guest when an account is opened on its device: its contacts move to the person's own
+    organization, or are erased. A guest without any goes silently. Part of the caller's transaction, which `meet` began.
+
+    Raises GuestHasData when it has some and `merge_guest` does not say, EmailTaken when the person appeared since.
     """
     guest = guest_of(caller)
     if guest is None:
         return
-    source, target = (orgs.personal_organization_of(user.id) for user in (guest, person))
-    if contacts.has_any(source):
+    if meeting is None or meeting.person_id != person.id:
+        raise users.EmailTaken
+    if contacts.has_any(meeting.source):
         if merge_guest is None:
             raise GuestHasData
         if merge_guest:
-            contacts.move_all(caller, source=source, target=target, creator=(guest.id, person.id))
+            contacts.move_all(caller, source=meeting.source, target=meeting.target, creator=(guest.id, person.id))
     # What is left is erased with the guest, once nobody can ask for the answer of its session any more.
     guest.merged_into = person
     guest.save(update_fields=["merged_into", "updated_at"])

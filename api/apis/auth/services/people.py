@@ -9,7 +9,7 @@ from django.conf import settings
 
 from api.apis.auth.services import failures, proofs
 from api.apis.auth.services.ending import end_sessions
-from api.apis.auth.services.guests import AlreadySignedIn, settle_guest, upgrade_guest
+from api.apis.auth.services.guests import AlreadySignedIn, meet, settle_guest, upgrade_guest
 from api.apis.auth.services.sessions import (
     TokenGrant,
     grant_of,
@@ -123,6 +123,7 @@ def sign_in(caller: Caller, *, email: str, password: str, merge_guest: bool | No
 def _signed_in(caller: Caller, proved: User, digest: bytes, merge_guest: bool | None) -> TokenGrant:
     """The session of a person as they were when their password was looked at."""
     assert caller.device_id is not None
+    meeting = meet(caller, id=proved.id)
     person = User.objects.select_for_update().get(id=proved.id)
     device = locked_device(caller.device_id)
     if not person.is_active or person.auth_version != proved.auth_version:
@@ -134,7 +135,7 @@ def _signed_in(caller: Caller, proved: User, digest: bytes, merge_guest: bool | 
         if after is None:
             raise
         return grant_of(after)
-    settle_guest(caller, person=person, merge_guest=merge_guest)
+    settle_guest(caller, person=person, meeting=meeting, merge_guest=merge_guest)
     session = open_session(
         caller, device=device, user=person, opened_by="token.pair", amr=["pwd"], opening_digest=digest
     )

@@ -14,7 +14,7 @@ from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 
 from api.apis.auth.services.codes import person_of_proved_address
-from api.apis.auth.services.guests import settle_guest
+from api.apis.auth.services.guests import meet, settle_guest
 from api.apis.auth.services.proofs import InvalidOrExpired
 from api.apis.auth.services.sessions import (
     TokenGrant,
@@ -198,12 +198,13 @@ def _known_person(caller: Caller, identity: Identity, merge_guest: bool | None) 
     """
     known = SocialIdentity.objects.filter(issuer=identity.issuer, subject=identity.subject)
     user_id = known.values_list("user_id", flat=True).first()
+    meeting = meet(caller, id=user_id) if user_id else None
     person = User.objects.select_for_update().filter(id=user_id).first() if user_id else None
     if person is None:
         return None
     if not person.is_active:
         raise TokenNotGood("inactive person")
-    settle_guest(caller, person=person, merge_guest=merge_guest)
+    settle_guest(caller, person=person, meeting=meeting, merge_guest=merge_guest)
     return person
 
 

@@ -109,6 +109,7 @@ def _digest(values: list[Mapping[str, Any]]) -> bytes:
 def _insert(caller: Caller, contact: Contact) -> None:
     """Stores a new contact. Raises IntegrityError when its id or its slug is taken."""
     contact.change_seq = changes.advance(contact.organization_id)
+    changes.require_not_taken_up(caller)
     insert([contact])
     store_words(contact, weights_of(contact))
     _record(caller, contact, "contact.created", {"display_name": [None, contact.display_name]})
@@ -201,6 +202,7 @@ def _locked(caller: Caller, name: str, action: str, *, with_tombstones: bool = F
     """The contact, locked behind its organization, and the organization's count of changes."""
     contact_id, organization_id = contact_key(caller, name, action)
     change_seq = changes.lock(organization_id)
+    changes.require_not_taken_up(caller)
     contact = Contact.objects.select_for_update().filter(id=contact_id, organization_id=organization_id).first()
     if contact is None or (contact.deleted_at is not None and not with_tombstones):
         raise NotThere

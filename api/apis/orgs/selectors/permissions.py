@@ -89,6 +89,8 @@ def personal_organization_id(caller: Caller) -> uuid.UUID:
     return organization_id
 
 
-def personal_organization_of(user_id: uuid.UUID) -> uuid.UUID:
-    """The organization that everybody has of their own, for services that act on behalf of a person."""
-    return Organization.objects.values_list("id", flat=True).get(personal_of_id=user_id)
+def personal_organization_of(user_id: uuid.UUID) -> uuid.UUID | None:
+    """The organization that everybody has of their own, for services that act on behalf of a person; None for somebody
+    who was erased.
+    """
+    return Organization.objects.filter(personal_of_id=user_id).values_list("id", flat=True).first()
