@@ -27,6 +27,7 @@ from api.models import (
     Counter,
     Device,
     IdempotencyKey,
+    Invitation,
     Job,
     MailedProof,
     MailTemplate,
@@ -217,6 +218,14 @@ class MembershipAdmin(ReadOnlyAdmin):
     list_filter = ("role",)
     list_select_related = ("user", "organization")
     search_fields = ("user", "organization")
+
+
+@admin.register(Invitation, site=site)
+class InvitationAdmin(ReadOnlyAdmin):
+    list_display = ("id", "email", "organization", "role", "state", "sent_at", "expires_at")
+    list_filter = ("state", "role")
+    list_select_related = ("organization",)
+    search_fields = ("id", "email_identity")
 
 
 @admin.register(Contact, site=site)

@@ -26,6 +26,7 @@ _CANONICAL_PUBLIC_ROUTES = frozenset(
         "change-email/",
         "reset-password/",
         "not-me/",
+        "invitation/",
         "api/v1/device/challenge/",
         "api/v1/device/register/",
         "api/v1/device/rotate/",

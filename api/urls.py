@@ -17,7 +17,7 @@ DOMAINS = [
     ("devices/", "devices"),
     ("", "auth"),  # auth/…, token/…
     ("", "users"),  # users/…, me/
-    ("orgs/", "orgs"),
+    ("", "orgs"),  # orgs/…, invitations/
     ("contacts/", "contacts"),
     ("tasks/", "jobs"),
 ]

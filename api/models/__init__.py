@@ -17,7 +17,7 @@ from api.models.idempotency import IdempotencyKey
 from api.models.jobs import UNFINISHED_STATES, Job, JobState, OutboxMessage
 from api.models.notifications import MailTemplate, Notification
 from api.models.onboarding import AppKey, AppKeyStatus, AppVersion, Platform
-from api.models.orgs import Membership, Organization, OrganizationKind, Role
+from api.models.orgs import Invitation, InvitationState, Membership, Organization, OrganizationKind, Role
 from api.models.stores import Counter, RateLimit, ReplayNonce
 from api.models.users import NOTIFICATION_CHANNELS, NOTIFICATION_TOPICS, Theme, User
 
@@ -42,6 +42,8 @@ __all__ = [
     "Device",
     "EndReason",
     "IdempotencyKey",
+    "Invitation",
+    "InvitationState",
     "Job",
     "JobState",
     "MailTemplate",

@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.db import models
 
-from api.models.base import IdentityField, TimeStamped, one_of, uuid7
+from api.models.base import DigestField, IdentityField, TimeStamped, one_of, uuid7
 
 
 class OrganizationKind(models.TextChoices):
@@ -74,3 +74,53 @@ class Membership(TimeStamped):
             models.UniqueConstraint(fields=["user", "organization"], name="membership_once"),
             one_of("role", Role, name="membership_role"),
         )
+
+
+class InvitationState(models.TextChoices):
+    PENDING = "pending"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    REVOKED = "revoked"
+
+
+class Invitation(TimeStamped):
+    """An address that is asked into a group. Its token is stored nowhere: it is derived from the row's id and salt with a
+    key of the server, as those of `MailedProof`. At most one for a group and an address is pending: `live_digest`.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="invitations", db_index=False)
+    email = models.EmailField(max_length=254)
+    email_identity = IdentityField()
+    role = models.CharField(max_length=10, choices=Role)
+    state = models.CharField(max_length=10, choices=InvitationState, default=InvitationState.PENDING)
+    salt = models.BinaryField(max_length=16)
+    live_digest = DigestField(unique=True, null=True)  # null once it is not pending any more
+    invited_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    accepted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    sent_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "invitation"
+        constraints = (
+            one_of("role", Role, name="invitation_role"),
+            one_of("state", InvitationState, name="invitation_state"),
+            models.CheckConstraint(
+                condition=models.Q(state="pending", live_digest__isnull=False)
+                | (~models.Q(state="pending") & models.Q(live_digest__isnull=True)),
+                name="invitation_pending_is_live",
+            ),
+        )
+        indexes = (
+            models.Index(fields=["organization", "state", "created_at", "id"], name="invitation_of_organization"),
+            models.Index(fields=["email_identity", "state"], name="invitation_of_address"),
+            models.Index(fields=["expires_at"], name="invitation_expiry"),
+        )
+
+    def __str__(self) -> str:
+        return self.email

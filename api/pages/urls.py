@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from api.pages import links
+from api.pages import invitations, links
 
 app_name = "pages"
 
@@ -12,4 +12,5 @@ urlpatterns = [
     path("change-email/", links.ChangeAddressPage.as_view(), name="change-email"),
     path("reset-password/", links.ResetPasswordPage.as_view(), name="reset-password"),
     path("not-me/", links.NotMePage.as_view(), name="not-me"),
+    path("invitation/", invitations.InvitationPage.as_view(), name="invitation"),
 ]

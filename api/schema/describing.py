@@ -1,5 +1,6 @@
 """What a view says of its operations."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -83,16 +84,20 @@ def lists(
     ]
     if rules.has_search:
         parameters.append(_parameter("q", "Words, by prefix.", {**_TEXT, "maxLength": SEARCH_MAX_CHARS}))
-    name = f"{item.__name__.removesuffix('Serializer')}List"
-    envelope = inline_serializer(name, {"data": item(many=True), "meta": ListMetaSerializer()})
     page = {"data": [getattr(item, "example", {})], "meta": {"next": None, "prev": None}}
     return _described(
         (InvalidCursor, InvalidInput, *errors),
         summary=summary,
         parameters=parameters,
-        responses={200: envelope},
+        responses={200: _envelope_of(item)},
         examples=[OpenApiExample("example", value=page, response_only=True)],
     )
+
+
+@functools.cache  # two lists of the same have the same envelope
+def _envelope_of(item: type[serializers.Serializer[Any]]) -> Any:
+    name = f"{item.__name__.removesuffix('Serializer')}List"
+    return inline_serializer(name, {"data": item(many=True), "meta": ListMetaSerializer()})
 
 
 def members_parameter(representation: type[serializers.Serializer[Any]]) -> OpenApiParameter:

@@ -94,6 +94,8 @@ def _admit_parts(operations: Iterable[tuple[str, dict[str, Any]]], schemas: dict
         name = content["schema"]["$ref"].rpartition("/")[2]
         if "data" in schemas[name]["properties"]:
             entries = schemas[name]["properties"]["data"]
+            if "anyOf" in entries["items"]:
+                continue  # two lists of the same
             name = entries["items"]["$ref"].rpartition("/")[2]
             entries["items"] = _or_a_part(name)
         else:

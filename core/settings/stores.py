@@ -130,4 +130,5 @@ SCHEDULE = {
     "contacts.sweep": 3600,
     "jobs.sweep": 600,
     "onboarding.sweep": 3600,
+    "orgs.sweep": 3600,
 }

@@ -27,6 +27,7 @@ EXPECTED = {
     "change-email/": "behind a mailed link",
     "reset-password/": "behind a mailed link",
     "not-me/": "behind a mailed link",
+    "invitation/": "behind a mailed link",
     "api/v1/device/challenge/": "signed by an app key",
     "api/v1/device/register/": "signed by an app key",
     "api/v1/device/rotate/": "signed by the device",

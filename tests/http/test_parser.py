@@ -231,6 +231,8 @@ ENDPOINTS = [
     Endpoint("DELETE", "orgs/nobodys-aaaaaa/", orgs.OrganizationDeletionSerializer, {"name": "Engines"}),
     Endpoint("PATCH", "orgs/nobodys-aaaaaa/members/nobody/", orgs.MemberRoleSerializer, {"role": "admin"}),
     Endpoint("POST", "orgs/nobodys-aaaaaa/transfer-ownership/", orgs.TransferSerializer, {"username": "nobody"}),
+    Endpoint("POST", "orgs/nobodys-aaaaaa/invitations/", orgs.InvitationCreateSerializer, {"email": "new@example.com"}),
+    Endpoint("POST", "invitations/accept/", orgs.InvitationChoiceSerializer, {"token": "A" * 43}),
     Endpoint("POST", "device/challenge/", onboarding.ChallengeRequestSerializer, {"install_id": DEVICE}),
     Endpoint("POST", "device/attest/", onboarding.EvidenceSerializer, EVIDENCE),
     Endpoint("POST", "token/verify/", auth.TokenSerializer, {"token": "a.b.c"}),

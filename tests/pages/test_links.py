@@ -18,7 +18,7 @@ from tests.phones import Phone
 pytestmark = pytest.mark.django_db
 
 NEW = "a horse of another colour"
-PAGES = ("magic-verify", "confirm-email", "change-email", "reset-password", "not-me")
+PAGES = ("magic-verify", "confirm-email", "change-email", "reset-password", "not-me", "invitation")
 
 
 @pytest.fixture

@@ -52,6 +52,11 @@ _KINDS = (
         "Somebody signed in on a device that is new to the person",
         {"device": "Pixel 12", "time": "21 November 2026, 09:30 UTC", "link": _LINK},
     ),
+    MailKind(
+        "orgs.invitation",
+        "The link that lets somebody join a group",
+        {"organization": "Analytical Engines", "inviter": "ada", "link": _LINK, "days": "7"},
+    ),
 )
 MAIL_KINDS = {kind.name: kind for kind in _KINDS}
 

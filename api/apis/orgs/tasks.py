@@ -10,3 +10,16 @@ from api.platform import outbox
 def erase(organization_id: str) -> None:
     """Erases an organization that was deleted."""
     services.erase_organization(uuid.UUID(organization_id))
+
+
+@outbox.task("orgs.mail_invitation")
+def mail_invitation(invitation_id: str, reference: str) -> None:
+    """Mails an invitation, unless it is void by now."""
+    services.mail_invitation(uuid.UUID(invitation_id), reference=reference)
+
+
+@outbox.task("orgs.sweep")
+def sweep() -> None:
+    """Forgets invitations that are good for nothing any more."""
+    while services.forget_old_invitations():
+        pass

@@ -131,6 +131,7 @@ def test_public_list_holds_what_is_public_and_nothing_else() -> None:
                 "change-email/",
                 "reset-password/",
                 "not-me/",
+                "invitation/",
                 "api/v1/device/challenge/",
                 "api/v1/device/register/",
                 "api/v1/device/rotate/",

@@ -33,6 +33,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "orgs/<str:org_slug>/delete/"): {"name": "Team"},
     ("PATCH", "members/<str:username>/"): {"role": "billing"},
     ("POST", "transfer-ownership/"): {"username": "mallory"},
+    ("POST", "orgs/<str:org_slug>/invitations/"): {"email": "mallory@example.com"},
 }
 
 
@@ -53,11 +54,13 @@ def places(alice: Person, charlie: Person, team: Organization) -> dict[str, Name
     contact = make_contact(alice, team, display_name="Secret", notes="secret")
     gone = make_contact(charlie, display_name="Gone")
     charlie.delete(f"contacts/{gone.slug}/")
+    invited = accept(alice.post(f"orgs/{team.slug}/invitations/", {"email": "grace@example.com"})).json
     return {
         "slug": Named([contact.slug, str(contact.id)], ["secret-aaaaaa", str(uuid7())], [gone.slug, str(gone.id)]),
         "device_id": Named([str(alice.phone.state.device_id)], [str(uuid7())], []),
         "job_id": Named([accept(alice.post("tasks/", JOB)).json["id"]], [str(uuid7())], []),
         "org_slug": Named([team.slug, str(team.id)], ["team-aaaaaa", str(uuid7())], []),
+        "invitation_id": Named([invited["id"]], [str(uuid7())], []),
         "username": Named([alice.user.username], ["nobody"], []),
     }
 
@@ -168,7 +171,7 @@ def test_a_removed_members_live_token_opens_nothing(
 ) -> None:
     for verb, body in calls(route):
         for filled, _ in fills(route, places):
-            Membership.objects.get_or_create(user=bob.user, organization=team, defaults={"role": "member"})
+            Membership.objects.update_or_create(user=bob.user, organization=team, defaults={"role": "admin"})
             memberships.changing([bob.user.id])
             path = route.path(**filled)
             if verb == "GET" and "nobody" not in filled.values():

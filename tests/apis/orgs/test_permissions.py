@@ -80,6 +80,22 @@ ACTIONS: dict[str, list[Action]] = {
         ),
         Action(ADMINS, 404, lambda scene: scene.person.delete(f"orgs/{scene.team.slug}/members/nobody/")),
     ],
+    "invitations.manage": [
+        Action(ADMINS, 200, lambda scene: scene.person.get(f"orgs/{scene.team.slug}/invitations/")),
+        Action(
+            ADMINS,
+            409,
+            lambda scene: scene.person.post(f"orgs/{scene.team.slug}/invitations/", {"email": scene.person.email}),
+        ),
+        Action(
+            ADMINS, 404, lambda scene: scene.person.delete(f"orgs/{scene.team.slug}/invitations/{scene.contact.id}/")
+        ),
+        Action(
+            ADMINS,
+            404,
+            lambda scene: scene.person.post(f"orgs/{scene.team.slug}/invitations/{scene.contact.id}/resend/"),
+        ),
+    ],
     "contacts.read": [
         Action(EVERYONE, 200, lambda scene: scene.person.get(scene.path)),
         Action(EVERYONE, 200, lambda scene: scene.person.get("contacts/", **{"filter[org]": scene.team.slug})),

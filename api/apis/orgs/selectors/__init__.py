@@ -1,5 +1,15 @@
-"""What is read of organizations: `permissions` (who may do what), `organizations` and `members` for people, `staff`."""
+"""What is read of organizations: `permissions` (who may do what); `organizations`, `members` and `invitations` for
+people; `staff`.
+"""
 
+from api.apis.orgs.selectors.invitations import (
+    INVITATION_SORTS,
+    confirmed_address,
+    invitation_key,
+    invitations_of,
+    invitations_to,
+    stored_invitation,
+)
 from api.apis.orgs.selectors.members import MEMBER_SORTS, member_of, members_of
 from api.apis.orgs.selectors.organizations import SORTS, organization_of, organizations_of, stored_organization
 from api.apis.orgs.selectors.permissions import (
@@ -21,9 +31,14 @@ from api.apis.orgs.selectors.staff import (
 )
 
 __all__ = [
+    "INVITATION_SORTS",
     "MEMBER_SORTS",
     "PERMISSIONS",
     "SORTS",
+    "confirmed_address",
+    "invitation_key",
+    "invitations_of",
+    "invitations_to",
     "member_of",
     "members_for_staff",
     "members_of",
@@ -40,5 +55,6 @@ __all__ = [
     "personal_organization_id",
     "personal_organization_of",
     "require_permission",
+    "stored_invitation",
     "stored_organization",
 ]

@@ -25,6 +25,7 @@ PERMISSIONS: Mapping[str, frozenset[str]] = {
     "org.transfer": _OWNERS,
     "members.read": _EVERYONE,
     "members.manage": _ADMINS,  # and only owners touch owners
+    "invitations.manage": _ADMINS,
     "contacts.read": _EVERYONE,
     "contacts.create": _WORKERS,
     "contacts.update": _WORKERS,

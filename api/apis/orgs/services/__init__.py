@@ -1,5 +1,20 @@
-"""The verbs of organizations: `organizations`, `members` of groups, and `ownership`, the rule that guards them."""
+"""The verbs of organizations: `organizations`, `members` and `invitations` of groups, and `ownership`, the rule that
+guards them.
+"""
 
+from api.apis.orgs.services.invitations import (
+    AddressNotConfirmed,
+    AlreadyMember,
+    accept_by_mail,
+    accept_invitation,
+    decline_invitation,
+    forget_old_invitations,
+    invitation_behind,
+    invite,
+    mail_invitation,
+    resend_invitation,
+    revoke_invitation,
+)
 from api.apis.orgs.services.members import change_role, leave, remove_member, transfer_ownership
 from api.apis.orgs.services.organizations import (
     create_group,
@@ -17,18 +32,29 @@ from api.apis.orgs.services.ownership import (
 )
 
 __all__ = [
+    "AddressNotConfirmed",
+    "AlreadyMember",
     "LastOwner",
     "PersonNotConfirmed",
     "PersonalOrganization",
+    "accept_by_mail",
+    "accept_invitation",
     "change_role",
     "create_group",
     "create_personal_organization",
+    "decline_invitation",
     "delete_organization",
     "erase_organization",
     "erase_personal_organization",
+    "forget_old_invitations",
+    "invitation_behind",
+    "invite",
     "leave",
+    "mail_invitation",
     "remove_member",
     "rename_organization",
     "require_other_owners",
+    "resend_invitation",
+    "revoke_invitation",
     "transfer_ownership",
 ]

@@ -1,1 +1,1 @@
-"""The views of organizations: `organizations` themselves, and their `members`."""
+"""The views of organizations: `organizations` themselves, their `members`, and `invitations`."""
