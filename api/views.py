@@ -72,6 +72,8 @@ class ApiView(APIView):
     session_states: ClassVar[frozenset[SessionState]] = frozenset({SessionState.LIVE})
     # False where a write has nothing to say.
     takes_body: ClassVar[bool] = True
+    # Methods that change nothing, and need neither the signature nor the trust that a write may need.
+    safe_methods: ClassVar[frozenset[str]] = throttling.SAFE_METHODS
     # True where a file is uploaded: a form instead of JSON, and a larger body.
     takes_files: ClassVar[bool] = False
     # Parameters of the query that are known where one resource is read.
@@ -203,13 +205,13 @@ class ApiView(APIView):
         if request.signing_device is not None or request.claims is None:
             return
         policy = settings.DEVICE_SIGNATURE_POLICY
-        is_unsafe = request.method not in throttling.SAFE_METHODS
+        is_unsafe = request.method not in self.safe_methods
         if policy == "all" or (is_unsafe and (policy == "unsafe" or (policy == "sensitive" and self.is_sensitive))):
             raise SignatureRequired
 
     def _require_attestation(self, request: ApiRequest) -> None:
         """Raises AttestationRequired for a write whose token says that its device is not trusted far enough."""
-        if self.serves_unattested or request.claims is None or request.method in throttling.SAFE_METHODS:
+        if self.serves_unattested or request.claims is None or request.method in self.safe_methods:
             return
         if not attestation.is_enough(request.claims.trust):
             raise AttestationRequired(required=settings.ATTESTATION_REQUIRED)

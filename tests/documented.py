@@ -51,7 +51,7 @@ def document() -> dict[str, Any]:
 
 def _operation(request: HttpRequest) -> dict[str, Any] | None:
     """What is documented of the call; None for a page, an address that is not there, or a method that nothing has."""
-    if request.resolver_match is None:
+    if request.resolver_match is None or "text/html" in request.headers.get("Accept", ""):
         return None
     path = "/" + re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", request.resolver_match.route)
     operations = document()["paths"].get(ALIASES.get(path, path), {})

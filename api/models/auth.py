@@ -72,6 +72,11 @@ class Session(TimeStamped):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
 
+    # The device as it was when the session ended or was superseded: what became of it later is its next person's.
+    device_name = models.CharField(max_length=100, blank=True)
+    app_version = models.CharField(max_length=32, blank=True)
+    os_version = models.CharField(max_length=50, blank=True)
+
     # Its person has taken the device off their list.
     hidden_at = models.DateTimeField(null=True, blank=True)
 

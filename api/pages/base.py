@@ -41,7 +41,7 @@ class LinkPage(View):
         return response
 
     def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return problems.method_not_allowed(request, ("GET", "HEAD", "POST"))
+        return problems.method_not_allowed(request, [name.upper() for name in self.http_method_names])
 
     def get(self, request: HttpRequest) -> HttpResponse:
         return self._page(**self.facts(request.GET.get("token", "")))

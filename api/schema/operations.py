@@ -142,7 +142,9 @@ class HandsetSchema(AutoSchema):
             found -= {DeviceUnknown, KeySuperseded} if view.signature_tag is Tag.REGISTER else set()
         if view.takes_token:
             found |= {TokenInvalid, TokenExpired, SignatureRequired}
-            found |= {AttestationRequired} if self.method not in SAFE_METHODS and not view.serves_unattested else set()
+            found |= (
+                {AttestationRequired} if self.method not in view.safe_methods and not view.serves_unattested else set()
+            )
             found |= {TokenRevoked} if view.session_states != frozenset(SessionState) else set()
         if IsPublic not in view.permission_classes:
             found |= {TokenMissing}

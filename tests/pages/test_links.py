@@ -138,6 +138,13 @@ def test_other_tokens_open_nothing(browser: Browser, page: str, token: str) -> N
 
 
 @pytest.mark.parametrize("page", PAGES)
+def test_a_page_says_which_methods_it_knows(page: str) -> None:
+    methods = {"GET", "HEAD"} if page == "magic-verify" else {"GET", "HEAD", "POST"}
+    refused = Browser(headers={"host": "localhost:8000"}).put(f"/{page}/")
+    assert (refused.status_code, set(refused["Allow"].split(", "))) == (405, methods)
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_pages_keep_their_address_to_themselves(browser: Browser, page: str) -> None:
     answer = browser.get(f"/{page}?token=x")
     assert answer["Cache-Control"] == "no-store"

@@ -4,15 +4,16 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.test import Client as Browser
 from handset_client import Answer
 from handset_client.outcomes import accept
 
 from api.models import AuditEntry, EndReason, Session, SocialIdentity, User
 from tests.apis.auth.mailbox import received
-from tests.apis.auth.wire import MakePhone, lower_rates
+from tests.apis.auth.wire import MakePhone, lower_rates, with_token
 from tests.conftest import PASSWORD, Person
 from tests.http.answers import errors_of, problem_of
-from tests.phones import Phone
+from tests.phones import BASE_URL, Phone
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
@@ -129,6 +130,48 @@ def test_from_the_persons_own_session_it_leaves_everything(alice: Person) -> Non
     assert verify(alice.phone, mail.token).status == 204
     assert person_of(alice).check_password(PASSWORD)
     assert SocialIdentity.objects.count() == 1
+
+
+def test_the_link_may_be_followed_by_the_app(alice: Person, phone: Phone) -> None:
+    received()
+    change(alice)
+    [mail] = received(NEW)
+    problem_of(alice.get("auth/email/verify/", token="x" * 43), 400, "invalid_or_expired")
+    assert set(errors_of(alice.get("auth/email/verify/"))) == {"token"}
+    url = f"{BASE_URL}/api/v1/auth/email/verify/?token={mail.token}"
+    head = alice.transport.call("HEAD", url, {"Authorization": f"Bearer {alice.phone.state.access}"})
+    assert (head.status, person_of(alice).email) == (405, alice.email)
+    assert alice.get("auth/email/verify/", token=mail.token).status == 204
+    assert person_of(alice).email == NEW
+
+
+def test_following_the_link_needs_what_a_write_needs(alice: Person, settings: Any) -> None:
+    received()
+    change(alice)
+    [mail] = received(NEW)
+    settings.ATTESTATION_REQUIRED = "basic"
+    problem_of(alice.get("auth/email/verify/", token=mail.token), 403, "attestation_required")
+    settings.ATTESTATION_REQUIRED, settings.DEVICE_SIGNATURE_POLICY = "none", "sensitive"
+    path = f"auth/email/verify/?token={mail.token}"
+    unsigned = with_token(alice.transport, "GET", path, alice.phone.state.access or "")
+    problem_of(unsigned, 403, "signature_required")
+    assert person_of(alice).email == alice.email
+
+
+def test_a_browser_that_follows_it_is_asked_first(alice: Person) -> None:
+    received()
+    change(alice)
+    [mail] = received(NEW)
+    browser = Browser(headers={"host": "localhost:8000", "accept": "text/html,*/*;q=0.8"})
+    answer = browser.get("/api/v1/auth/email/verify/", {"token": mail.token})
+    assert (answer.status_code, answer["Cache-Control"]) == (302, "no-store")
+    assert answer["Referrer-Policy"] == "no-referrer"
+    assert answer["Location"] == f"http://localhost:8000/change-email?token={mail.token}"
+    page = browser.get(answer["Location"])
+    assert (page.status_code, b"<form" in page.content) == (200, True)
+    assert person_of(alice).email == alice.email
+    hostile = browser.get("/api/v1/auth/email/verify/", {"token": "x&to=//evil.example\r\nX: y"})
+    assert hostile["Location"] == "http://localhost:8000/change-email?token=x%26to%3D%2F%2Fevil.example%0D%0AX%3A+y"
 
 
 def test_it_takes_the_password(alice: Person) -> None:

@@ -11,7 +11,7 @@ from handset_client.outcomes import accept
 
 from api.apis.auth import services as auth
 from api.apis.onboarding import services as onboarding
-from api.models import AuditEntry, EndReason, Session
+from api.models import AuditEntry, Device, EndReason, Session
 from api.platform import callers
 from tests.apis.auth.wire import commit, with_token
 from tests.conftest import PASSWORD, Person
@@ -108,6 +108,24 @@ def test_the_list_takes_one_query_however_long_it_is(alice: Person, new_phone: M
 
 
 # -- what has ended
+
+
+@pytest.mark.parametrize("way", ["signed out", "superseded"])
+def test_of_a_device_that_somebody_else_has_now_a_person_sees_what_it_was(
+    alice: Person, bob: Person, tablet: Phone, way: str
+) -> None:
+    row = Device.objects.filter(id=tablet.state.device_id)
+    row.update(name="Alice's tablet", app_version="1.0", os_version="17")
+    if way == "signed out":
+        accept(tablet.request("POST", "auth/logout/"))
+        tablet.get_token()
+    accept(tablet.sign_in(bob.email, PASSWORD))
+    row.update(name="Bob's tablet", app_version="2.0", os_version="18")
+    told = [
+        (found["name"], found["app_version"], found["os_version"])
+        for found in (device(alice, tablet), device(bob, tablet))
+    ]
+    assert told == [("Alice's tablet", "1.0", "17"), ("Bob's tablet", "2.0", "18")]
 
 
 def test_a_session_that_ended_stays_for_thirty_days_with_its_reason(alice: Person, tablet: Phone) -> None:

@@ -28,7 +28,7 @@ from api.apis.auth.services.guests import (
     forget_merged_guests,
     open_guest,
 )
-from api.apis.auth.services.mails import mail_change_notice, mail_password_notice, mail_proof
+from api.apis.auth.services.mails import change_page, mail_change_notice, mail_password_notice, mail_proof
 from api.apis.auth.services.passwords import (
     FreshProofRequired,
     change_password,
@@ -86,6 +86,7 @@ __all__ = [
     "account_key",
     "address_to_change",
     "change_address",
+    "change_page",
     "change_password",
     "confirm_address",
     "deactivate_person",

@@ -54,6 +54,7 @@ def end_other_sessions(caller: Caller, *, user_id: uuid.UUID, but: uuid.UUID, re
 def end(caller: Caller, session_ids: list[uuid.UUID], reason: EndReason) -> None:
     """Ends sessions that have not ended. Part of the caller's transaction."""
     now = timezone.now()
+    _keep_devices(session_ids)
     Session.objects.filter(id__in=session_ids, ended_at=None).update(
         live_device=None, ended_at=now, end_reason=reason, ended_by=caller.user_id, updated_at=now
     )
@@ -62,6 +63,19 @@ def end(caller: Caller, session_ids: list[uuid.UUID], reason: EndReason) -> None
             caller, "session.ended", target_kind="session", target_id=session_id, changes={"reason": [None, reason]}
         )
     revocation.announce(session_ids)
+
+
+def _keep_devices(session_ids: list[uuid.UUID]) -> None:
+    """Notes how the devices of live sessions are. They are read without a lock: here the sessions may come first."""
+    live = list(Session.objects.select_related("device").filter(id__in=session_ids, live_device__isnull=False))
+    for session in live:
+        device = session.device
+        session.device_name, session.app_version, session.os_version = (
+            device.name,
+            device.app_version,
+            device.os_version,
+        )
+    Session.objects.bulk_update(live, ["device_name", "app_version", "os_version"])
 
 
 def end_superseded(*, most: int = 1000) -> int:

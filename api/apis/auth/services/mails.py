@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import datetime
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 
@@ -72,6 +72,11 @@ def link_of(proof: MailedProof) -> str:
     else:
         base = settings.FRONTEND_URL + _PATHS[ProofPurpose(proof.purpose)]
     return f"{base}?token={proofs.token_of(proof)}"
+
+
+def change_page(token: str) -> str:
+    """The address of the page that asks whether another address is to become the account's, by what a link carries."""
+    return f"{settings.FRONTEND_URL}{_PATHS[ProofPurpose.EMAIL_CHANGE]}?{urlencode({'token': token})}"
 
 
 def mail_change_notice(proof_id: uuid.UUID) -> None:

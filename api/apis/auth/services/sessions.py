@@ -141,7 +141,8 @@ def open_session(
     now = timezone.now()
     before = Session.objects.filter(live_device=device).first()
     if before is not None:
-        Session.objects.filter(id=before.id).update(live_device=None, superseded_at=now, updated_at=now)
+        left = {"device_name": device.name, "app_version": device.app_version, "os_version": device.os_version}
+        Session.objects.filter(id=before.id).update(live_device=None, superseded_at=now, updated_at=now, **left)
     session = Session.objects.create(
         device=device,
         live_device=device,

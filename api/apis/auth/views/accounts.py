@@ -1,7 +1,9 @@
 """Passwords and addresses over HTTP."""
 
 from http import HTTPStatus
+from typing import Any
 
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from rest_framework.response import Response
 
 from api.apis.auth import services
@@ -16,7 +18,7 @@ from api.apis.auth.serializers import (
 )
 from api.apis.auth.views.base import AccountView
 from api.apis.users import services as users
-from api.exceptions import AccountRequired
+from api.exceptions import AccountRequired, InvalidInput
 from api.permissions import IsPerson
 from api.requests import ApiRequest
 from api.schema import answers
@@ -141,7 +143,35 @@ class AddressView(AccountView):
 
 
 class AddressVerifyView(AccountView):
-    """`POST auth/email/verify/`: makes the new address the account's; the other sessions end."""
+    """`POST auth/email/verify/`: makes the new address the account's; the other sessions end. A device may also follow the
+    link by GET; a browser, which has no device, is led to the page that asks first: scanners of mail follow links too.
+    """
+
+    http_method_names = ["get", "post", "options"]  # HEAD would change what GET does
+    safe_methods = frozenset({"OPTIONS"})
+    parameters = frozenset({"token"})
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        is_browser = "text/html" in request.headers.get("Accept", "") and "Authorization" not in request.headers
+        if request.method == "GET" and is_browser:
+            address = services.change_page(request.GET.get("token", ""))
+            return HttpResponseRedirect(
+                address, headers={"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+            )
+        return super().dispatch(request, *args, **kwargs)
+
+    @answers(
+        None,
+        asks=MailedTokenSerializer,
+        statuses=(HTTPStatus.NO_CONTENT,),
+        summary="Confirm your new address by its link",
+        errors=(services.InvalidOrExpired, users.EmailTaken, InvalidInput),
+    )
+    def get(self, request: ApiRequest) -> Response:
+        query = MailedTokenSerializer(data=request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        services.change_address(request.caller, token=query.validated_data["token"])
+        return Response(status=HTTPStatus.NO_CONTENT)
 
     @answers(
         None,
