@@ -15,6 +15,7 @@ from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.utils.serializer_helpers import BindingDict
 
+from api.models.base import ascii_domain, identity_of
 from api.parsers import Upload
 from api.platform.ids import as_uuid
 from api.platform.keys import unb64url
@@ -182,9 +183,18 @@ class EmailField(serializers.EmailField):
             self.fail("type")
         address = _normalised(self, super().to_internal_value(data))
         has_controls = any(unicodedata.category(character) == "Cc" for character in address)
-        if has_controls or len(unicodedata.normalize("NFKC", address).casefold().encode()) > 254:
+        if has_controls or not _has_domain(address) or len(identity_of(address).encode()) > 254:
             self.fail("invalid")
         return address
+
+
+def _has_domain(address: str) -> bool:
+    """Whether the name system could know the domain."""
+    try:
+        ascii_domain(address.rpartition("@")[2])
+    except UnicodeError:
+        return False
+    return True
 
 
 class PhoneNumberField(serializers.CharField):

@@ -41,7 +41,7 @@ class _Readers:
     def __init__(self) -> None:
         self._places = threading.BoundedSemaphore(max(1, settings.WEB_THREADS // 2))
 
-    def read(self, source: Any, connection: socket.socket, *, most: int) -> bytes:
+    def read(self, source: Any, connection: socket.socket | None, *, most: int) -> bytes:
         """Raises RequestTimedOut, TemporarilyUnavailable."""
         if not self._places.acquire(blocking=False):
             _hang_up(connection)
@@ -70,10 +70,11 @@ class _Readers:
         return body
 
 
-def _hang_up(connection: socket.socket) -> None:
+def _hang_up(connection: socket.socket | None) -> None:
     """Nothing more is read: whoever reads, gunicorn too before it keeps the connection, finds its end."""
-    with suppress(OSError):  # the caller may have gone
-        connection.shutdown(socket.SHUT_RD)
+    if connection is not None:
+        with suppress(OSError):  # the caller may have gone
+            connection.shutdown(socket.SHUT_RD)
 
 
 def with_body(app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
@@ -85,19 +86,19 @@ def with_body(app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[byt
     readers = _Readers()
 
     def run(environ: Environ, start_response: Any) -> Iterable[bytes]:
-        connection = environ.get("gunicorn.socket")
-        if isinstance(connection, socket.socket):
+        connection: socket.socket | None = environ.get("gunicorn.socket")
+        if connection is not None:
             connection.settimeout(_PAUSE_SECONDS)
-            is_chunked = "HTTP_TRANSFER_ENCODING" in environ and environ.get("wsgi.input_terminated")
-            most = _CHUNKED_MAX_BYTES if is_chunked else int(environ.get("CONTENT_LENGTH") or 0)
-            if is_chunked or AHEAD_BYTES < most <= body_max_bytes():
-                try:
-                    body = readers.read(environ["wsgi.input"], connection, most=most)
-                except ApiError as refusal:
-                    environ[REFUSAL], body = refusal, b""
-                environ["wsgi.input"] = io.BytesIO(body)
-                if is_chunked:
-                    environ["CONTENT_LENGTH"] = str(len(body))
+        is_chunked = "HTTP_TRANSFER_ENCODING" in environ and environ.get("wsgi.input_terminated")
+        most = _CHUNKED_MAX_BYTES if is_chunked else int(environ.get("CONTENT_LENGTH") or 0)
+        if is_chunked or AHEAD_BYTES < most <= body_max_bytes():
+            try:
+                body = readers.read(environ["wsgi.input"], connection, most=most)
+            except ApiError as refusal:
+                environ[REFUSAL], body = refusal, b""
+            environ["wsgi.input"] = io.BytesIO(body)
+            if is_chunked:
+                environ["CONTENT_LENGTH"] = str(len(body))
         return app(environ, start_response)
 
     return run

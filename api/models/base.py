@@ -9,6 +9,7 @@ import unicodedata
 import uuid
 from typing import Any, TypeVar
 
+import idna
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -22,9 +23,27 @@ def uuid7() -> uuid.UUID:
 
 
 def identity_of(text: str) -> str:
-    """The form under which two spellings are the same name: NFKC and case-folded, so that `Ｚoë` is `zoë`."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return unicodedata.normalize("NFKC", folded)
+    """The form under which two spellings are the same name: NFKC and case-folded, so that `Ｚoë` is `zoë`.
+
+    Of an address that is the local part; the domain is told apart as the name system does it: `straße.de` and
+    `strasse.de` are two domains, which two strangers may own.
+    """
+    local, at, domain = unicodedata.normalize("NFKC", text).rpartition("@")
+    if not at:
+        return _folded(domain)
+    try:
+        return f"{_folded(local)}@{ascii_domain(domain)}"
+    except UnicodeError:
+        return _folded(f"{local}@{domain}")  # nobody can have such an address
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+def ascii_domain(domain: str) -> str:
+    """A domain as the name system knows it: A-labels by IDNA 2008 after the mapping of UTS #46. Raises UnicodeError."""
+    return domain.lower() if domain.isascii() else idna.encode(domain, uts46=True).decode()
 
 
 # What may be set and what is read, as django-stubs spells it for every field: nullable where `null=True`.

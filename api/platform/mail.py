@@ -14,6 +14,8 @@ from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.message import EmailMessage
 
+from api.models.base import ascii_domain
+
 
 class MailNotTaken(Exception):
     """Whoever carries mail did not take one; the text says why, without the address that the mail was for."""
@@ -33,13 +35,14 @@ def send(mail: Mail, *, reference: str) -> None:
 
     Raises MailNotTaken; the attempt may be repeated, and the mail then arrive twice.
     """
+    recipient = _recipient(mail.to)
     sender = settings.DEFAULT_FROM_EMAIL
     domain = sender.rpartition("@")[2].rstrip(">") or "localhost"
     message = EmailMultiAlternatives(
         mail.subject,
         mail.text,
         sender,
-        [mail.to],
+        [recipient],
         headers={"Message-ID": f"<{reference}@{domain}>", "Auto-Submitted": "auto-generated"},
     )
     message.attach_alternative(mail.html, "text/html")
@@ -47,8 +50,17 @@ def send(mail: Mail, *, reference: str) -> None:
         message.send()
     except Exception as error:  # noqa: BLE001 -- each backend has errors of its own
         # Servers and backends name the recipient; the text, and a traceback with the error in it, go to logs and lists.
-        reason = re.sub(re.escape(mail.to), "<recipient>", f"{type(error).__name__}: {error}", flags=re.IGNORECASE)
+        names = f"{re.escape(mail.to)}|{re.escape(recipient)}"
+        reason = re.sub(names, "<recipient>", f"{type(error).__name__}: {error}", flags=re.IGNORECASE)
         raise MailNotTaken(reason) from None
+
+
+def _recipient(address: str) -> str:
+    """An address as it goes over the wire. Django would write its domain by IDNA 2003, and so what is for `straße.de`
+    to whoever owns `strasse.de`.
+    """
+    local, _, domain = address.rpartition("@")
+    return address if domain.isascii() else f"{local}@{ascii_domain(domain)}"
 
 
 class Files(BaseEmailBackend):

@@ -12,6 +12,7 @@ from handset_client.outcomes import accept
 from pytest_django import Settings
 
 from api.models import AuditEntry, Device, Membership, Organization, OrganizationKind, Role, Session, User
+from tests.apis.auth.mailbox import received
 from tests.apis.auth.wire import (
     Draft,
     MakePhone,
@@ -280,13 +281,33 @@ def test_address_belongs_to_one_person(device: PhoneOnWire, alice: Person, spell
     [
         ("kate@example.com", "\u212aate@example.com"),
         ("sam@example.com", "\u017fam@example.com"),
-        ("a@strasse.ch", "a@straße.ch"),
+        ("a@straße.ch", "a@XN--STRAE-OQA.ch"),
+        ("a@bücher.example", "a@BU\u0308CHER.example"),
     ],
-    ids=["Kelvin sign", "long s", "sharp s"],
+    ids=["Kelvin sign", "long s", "A-label", "spelling of a domain"],
 )
 def test_addresses_that_fold_to_one_are_one(device: PhoneOnWire, new_phone: MakePhone, first: str, second: str) -> None:
     accept(sign_up(device, first))
     assert_refused(sign_up(another(new_phone), second), 409, "email_taken")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "mailed"),
+    [
+        ("a@strasse.ch", "a@straße.ch", "a@xn--strae-oqa.ch"),
+        ("a@straße.ch", "a@strasse.ch", "a@strasse.ch"),
+        ("a@σa.example", "a@ςa.example", "a@xn--a-xmb.example"),
+        ("a@paypal.example", "a@p\u0430ypal.example", "a@xn--pypal-4ve.example"),
+    ],
+    ids=["sharp s", "no sharp s", "final sigma", "Cyrillic"],
+)
+def test_domains_that_two_may_own_are_two_and_mail_goes_to_the_right_one(
+    device: PhoneOnWire, new_phone: MakePhone, first: str, second: str, mailed: str
+) -> None:
+    accept(sign_up(device, first))
+    received()
+    accept(sign_up(another(new_phone), second))
+    assert [mail.to for mail in received()] == [mailed]
 
 
 def test_dotless_i_is_another_letter(device: PhoneOnWire, new_phone: MakePhone) -> None:
@@ -300,7 +321,7 @@ BAD_ADDRESSES = [
     None, "", " ", "ada", "ada@", "@example.com", "ada@example", "ada@exa mple.com", "a da@example.com",
     "ada@example.com, eve@example.com", "Ada <ada@example.com>", "ada@example.com\r\nBcc: x@y.zz",
     "ada\u0000@example.com", 1, True, [], {}, ["ada@example.com"], "a" * 250 + "@example.com",
-    "ada@" + "a" * 300 + ".com", "ﷺ" * 20 + "@example.com",
+    "ada@" + "a" * 300 + ".com", "ﷺ" * 20 + "@example.com", "ada@☃.example", "ada@ü" + "a" * 62 + ".com",
 ]  # fmt: skip
 
 
