@@ -80,12 +80,12 @@ def enqueue(
     OutboxMessage.objects.bulk_create([message], ignore_conflicts=dedup_key is not None)
 
 
-def claim(*, most: int) -> list[OutboxMessage]:
-    """Up to `most` due messages, leased to the caller."""
+def claim(*, most: int, of_jobs: bool = False) -> list[OutboxMessage]:
+    """Up to `most` due messages, leased to the caller: those of jobs, which may take long, or all others."""
     now = timezone.now()
     lease = uuid.uuid4()
     with transaction.atomic():
-        due = OutboxMessage.objects.filter(due_at__lte=now).order_by("due_at", "id")
+        due = OutboxMessage.objects.filter(due_at__lte=now, job__isnull=not of_jobs).order_by("due_at", "id")
         if connection.features.has_select_for_update_skip_locked:
             due = due.select_for_update(skip_locked=True)
         ids = list(due.values_list("id", flat=True)[:most])

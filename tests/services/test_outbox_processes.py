@@ -15,7 +15,7 @@ from handset_client.outcomes import accept
 from kombu import Connection
 
 from api.apis.jobs import services as jobs
-from api.models import AuditEntry, Contact, OutboxMessage
+from api.models import AuditEntry, Contact, Job, JobState, OutboxMessage
 from api.platform import outbox
 from core.celery import app as celery
 from tests.services.conftest import Deployment
@@ -99,6 +99,20 @@ def _in_another_connection(action: Callable[[], None]) -> None:
 
     with ThreadPoolExecutor(1) as pool:
         pool.submit(run).result(10)
+
+
+def test_mail_does_not_wait_for_a_job_that_takes_long(deployed: Deployment) -> None:
+    """The background process of the embedded default: what the job keeps busy is not what mails."""
+    phone = deployed.phone()
+    deployed.person(phone)
+    with _runner(deployed):
+        started = accept(phone.request("POST", "tasks/", {"type": "long_running", "seconds": 8})).json["id"]
+        job = Job.objects.filter(id=started)
+        wait_until(lambda: job.get().state == JobState.STARTED, "the job is at work")
+        message = OutboxMessage.objects.filter(id=_enqueued("onboarding.sweep").id, done_at__isnull=False)
+        wait_until(message.exists, "the message is done", seconds=4)
+        assert job.get().state == JobState.STARTED
+        wait_until(lambda: job.get().state == JobState.SUCCESS, "the job is done", seconds=15)
 
 
 def test_a_message_that_kills_its_workers_is_given_up(deployed: Deployment) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from api.exceptions import ApiError, NotThere
-from api.models import UNFINISHED_STATES, Job, JobState, User
+from api.models import UNFINISHED_STATES, Job, JobState, OutboxMessage, User
 from api.platform import audit, counters, idempotency, jobs, limits, nonces, outbox
 from api.platform.callers import Caller
 from api.platform.ids import as_uuid
@@ -82,8 +82,21 @@ def run_long(job_id: str, *, seconds: int) -> dict[str, int]:
 
 
 def run_due() -> int:
-    """Claims and executes what is due now; returns how many messages it took up."""
-    messages = outbox.claim(most=_BATCH)
+    """Claims and executes what is due now; returns how many messages it took up. A job only if there is nothing else."""
+    return run_due_messages() or run_due_job()
+
+
+def run_due_messages() -> int:
+    """Carries out what is due and belongs to no job, such as mail; returns how many messages it took up."""
+    return _executed(outbox.claim(most=_BATCH))
+
+
+def run_due_job() -> int:
+    """Carries out one job that is due; returns whether there was one. Others are left to others: it may take long."""
+    return _executed(outbox.claim(most=1, of_jobs=True))
+
+
+def _executed(messages: Sequence[OutboxMessage]) -> int:
     for message in messages:
         outbox.execute(message)
     return len(messages)

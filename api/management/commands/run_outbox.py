@@ -2,11 +2,12 @@
 
 import signal
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
 from api.apis.jobs import services
 
@@ -27,13 +28,29 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        while not stop.is_set():
-            close_old_connections()
-            try:
-                services.enqueue_schedule(settings.SCHEDULE)
-                is_idle = services.run_due() == 0
-            except (DatabaseError, InterfaceError) as error:
-                self.stderr.write(f"the database does not answer, trying again: {error}")
-                is_idle = True
-            if is_idle:
-                stop.wait(_PAUSE_SECONDS)
+        # Jobs have a thread of their own: mail does not wait for them.
+        jobs = threading.Thread(target=self._go_on, args=(stop, services.run_due_job))
+        jobs.start()
+        self._go_on(stop, _run_the_rest)
+        jobs.join()
+
+    def _go_on(self, stop: threading.Event, run: Callable[[], int]) -> None:
+        """Runs until it is told to stop. What it cannot live with stops the other thread too: the process ends."""
+        try:
+            while not stop.is_set():
+                close_old_connections()
+                try:
+                    is_idle = run() == 0
+                except (DatabaseError, InterfaceError) as error:
+                    self.stderr.write(f"the database does not answer, trying again: {error}")
+                    is_idle = True
+                if is_idle:
+                    stop.wait(_PAUSE_SECONDS)
+        finally:
+            stop.set()
+            connection.close()
+
+
+def _run_the_rest() -> int:
+    services.enqueue_schedule(settings.SCHEDULE)
+    return services.run_due_messages()

@@ -140,9 +140,9 @@ def test_a_second_attempt_may_succeed(alice: Person, task: Replace) -> None:
 
 def test_a_worker_that_lost_its_lease_decides_nothing(alice: Person, task: Replace) -> None:
     job_id = started(alice)
-    (slow,) = outbox.claim(most=1)
+    (slow,) = outbox.claim(most=1, of_jobs=True)
     OutboxMessage.objects.filter(task="jobs.add").update(due_at=timezone.now())
-    (quick,) = outbox.claim(most=1)
+    (quick,) = outbox.claim(most=1, of_jobs=True)
     task(lambda **_: {"was": "slow"})
     outbox.execute(slow)
     assert read(alice, job_id)["state"] == "STARTED"
@@ -185,7 +185,7 @@ def test_a_job_that_is_at_work_notices_that_it_was_called_off(alice: Person, tas
 def test_a_job_that_was_claimed_when_it_was_called_off_is_not_begun(alice: Person, task: Replace) -> None:
     task(lambda **_: pytest.fail("it was called off"))
     job_id = started(alice)
-    (message,) = outbox.claim(most=1)
+    (message,) = outbox.claim(most=1, of_jobs=True)
     alice.delete(f"tasks/{job_id}/")
     assert not outbox.execute(message)
     assert read(alice, job_id)["state"] == "REVOKED"
@@ -234,7 +234,7 @@ def test_a_person_has_ten_jobs_at_a_time(alice: Person, bob: Person) -> None:
 
 def test_jobs_are_forgotten_a_month_after_their_end(alice: Person) -> None:
     job_id, waiting = started(alice), started(alice)
-    outbox.execute(outbox.claim(most=1)[0])
+    outbox.execute(outbox.claim(most=1, of_jobs=True)[0])
     month = timedelta(days=jobs.KEPT_DAYS)
     Job.objects.filter(id=job_id).update(ended_at=timezone.now() - month + timedelta(minutes=1))
     services.forget_expired()

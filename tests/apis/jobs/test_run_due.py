@@ -12,8 +12,8 @@ from django.db import IntegrityError, connection, transaction
 
 from api.apis.jobs import services
 from api.models import Counter, OutboxMessage
-from api.platform import outbox
-from tests.conftest import LogLines
+from api.platform import jobs, outbox
+from tests.conftest import LogLines, Person
 
 pytestmark = pytest.mark.django_db
 
@@ -78,6 +78,21 @@ def test_the_oldest_come_first_and_no_more_than_a_batch(clock: Any, task: Regist
     assert seen == list(range(20))
     assert services.run_due() == 5
     assert seen == list(range(25))
+
+
+def test_a_job_waits_for_everything_else(clock: Any, task: Register, alice: Person) -> None:
+    seen: list[int] = []
+    task(lambda **arguments: seen.append(arguments["number"]))
+    for number in (1, 2):
+        jobs.begin(alice.user.id, "jobs.tried", {"number": number}, type_="tried")
+    clock.shift(1)
+    outbox.enqueue("jobs.tried", {"number": 3})
+    while services.run_due_messages():
+        pass
+    assert seen == [3]
+    outbox.enqueue("jobs.tried", {"number": 4})
+    taken = [services.run_due() for _ in range(4)]
+    assert (taken, sorted(seen[2:])) == ([1, 1, 1, 0], [1, 2])
 
 
 def test_a_message_with_the_key_of_another_is_none(task: Register) -> None:
