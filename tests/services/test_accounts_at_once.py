@@ -56,6 +56,104 @@ def test_twenty_confirms_of_one_reset_set_one_password(deployed: Deployment) -> 
         assert person.check_password(f"{NEW} {winner}")
 
 
+def test_links_that_ten_devices_asked_for_set_one_password(deployed: Deployment) -> None:
+    """Each device has a link of its own; who uses theirs first voids the others."""
+    for _ in range(ROUNDS):
+        phones = deployed.phones(10)
+        person = deployed.person(phones[0])
+        for phone in phones:
+            accept(phone.request("POST", "auth/password-reset/request/", {"email": person.email}))
+        good = MailedProof.objects.filter(user=person, purpose=ProofPurpose.PASSWORD_RESET, live_key__isnull=False)
+        tokens = [proofs.token_of(proof) for proof in good]
+        assert len(tokens) == 10
+
+        answers = at_once(
+            partial(
+                phone.request,
+                "POST",
+                "auth/password-reset/confirm/",
+                {"token": token, "new_password": f"{NEW} {number}"},
+            )
+            for number, (phone, token) in enumerate(zip(phones, tokens, strict=True))
+        )
+
+        assert outcomes(answers) == {(204, ""): 1, (400, "invalid_or_expired"): 9}
+        person.refresh_from_db()
+        winner = next(number for number, answer in enumerate(answers) if answer.is_success)
+        assert person.check_password(f"{NEW} {winner}")
+
+
+def test_two_changes_of_one_password_have_one_winner(deployed: Deployment) -> None:
+    for _ in range(ROUNDS):
+        first, second = deployed.phones(2)
+        person = deployed.person(first)
+        accept(second.sign_in(str(person.email), PASSWORD))
+
+        answers = at_once(
+            partial(
+                phone.request,
+                "POST",
+                "auth/change-password/",
+                {"old_password": PASSWORD, "new_password": f"{NEW} {number}"},
+            )
+            for number, phone in enumerate((first, second))
+        )
+
+        assert sum(answer.is_success for answer in answers) == 1
+        # The other's session is over, or its password was, or it was told while it was being told.
+        assert {answer.code for answer in answers} <= {"", "invalid_credentials", "token_revoked", "sign_in_required"}
+        person.refresh_from_db()
+        winner = next(number for number, answer in enumerate(answers) if answer.is_success)
+        assert person.check_password(f"{NEW} {winner}")
+        assert Session.objects.filter(user=person, live_device__isnull=False).count() == 1
+
+
+def test_ten_people_want_one_address_and_one_gets_it(deployed: Deployment, email: str) -> None:
+    for number in range(ROUNDS):
+        address = f"{number}-{email}"
+        phones = deployed.phones(10)
+        people = [deployed.person(phone) for phone in phones]
+        for phone in phones:
+            accept(phone.request("PATCH", "auth/email/", {"email": address, "current_password": PASSWORD}))
+        tokens = [
+            proofs.token_of(MailedProof.objects.get(user=person, email=address, live_key__isnull=False))
+            for person in people
+        ]
+
+        answers = at_once(
+            partial(phone.request, "POST", "auth/email/verify/", {"token": token})
+            for phone, token in zip(phones, tokens, strict=True)
+        )
+
+        assert outcomes(answers) == {(204, ""): 1, (409, "email_taken"): 9}
+        winner = next(index for index, answer in enumerate(answers) if answer.is_success)
+        assert User.objects.get(email_identity=address).id == people[winner].id
+
+
+def test_guests_of_ten_devices_prove_one_address_and_are_one_person(deployed: Deployment, email: str) -> None:
+    """By codes: one guest becomes the person, the others come home to them, with everything."""
+    for number in range(ROUNDS):
+        address = f"{number}-{email}"
+        phones = deployed.phones(10)
+        codes = []
+        for index, phone in enumerate(phones):
+            accept(phone.start_session("auth/guest/"))
+            accept(phone.request("POST", "contacts/", {"display_name": f"Contact {index}"}))
+            accept(phone.request("POST", "auth/magic/request/", {"email": address}))
+            asked = MailedProof.objects.get(device_id=phone.state.device_id, live_key__isnull=False)
+            codes.append(proofs.code_of(asked))
+
+        answers = at_once(
+            partial(phone.request, "POST", "auth/magic/verify/", {"token": code, "merge_guest": True})
+            for phone, code in zip(phones, codes, strict=True)
+        )
+
+        assert outcomes(answers) == {(200, ""): 10}
+        person = User.objects.get(email_identity=address)
+        assert {answer.json["user"]["id"] for answer in answers} == {str(person.id)}
+        assert Contact.objects.filter(organization__personal_of=person).count() == 10
+
+
 def test_a_hundred_guesses_are_five_tries(deployed: Deployment, email: str) -> None:
     phone = deployed.phone()
     phone.get_token()
