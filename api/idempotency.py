@@ -45,7 +45,7 @@ def key_of(request: ApiRequest) -> str | None:
 def answered_once(request: ApiRequest, key: str, perform: Callable[[], HttpResponse]) -> HttpResponseBase:
     """The answer to the write that `key` names: of `perform`, or the one that was given before.
 
-    Raises IdempotencyInProgress, IdempotencyKeyReused, what a body of parts is refused with, and what `perform` raises.
+    Raises IdempotencyInProgress, IdempotencyKeyReused, NotThere, Forbidden, what a body of parts is refused with, and what `perform` raises.
     """
 
     def answer() -> Answer:
@@ -53,9 +53,9 @@ def answered_once(request: ApiRequest, key: str, perform: Callable[[], HttpRespo
         return Answer(response.status_code, dict(response.items()), response.content)
 
     # The path as it is routed: with or without its slash it is the same call.
-    target = [principal_of(request), request.method, request._request.path_info, request.META.get("QUERY_STRING", "")]
-    scope = hashlib.sha256(orjson.dumps([*target, key])).digest()
-    given = idempotency.once(scope, _fingerprint(request), answer)
+    call = [request.method, request._request.path_info, request.META.get("QUERY_STRING", ""), key]
+    scope = idempotency.scope_of(principal_of(request), orjson.dumps(call))
+    given = idempotency.once(request.caller, scope, _fingerprint(request), answer)
     response = HttpResponse(given.body, status=given.status, headers=given.headers)
     if "Content-Type" not in given.headers:
         del response["Content-Type"]  # Django's default for a body that is not there
@@ -65,6 +65,9 @@ def answered_once(request: ApiRequest, key: str, perform: Callable[[], HttpRespo
 
 
 def _fingerprint(request: ApiRequest) -> bytes:
-    """What a repeat must send again: the same bytes; of a form the same parts, whose boundary is a new one each time."""
+    """What a repeat must send again: the same precondition and bytes; of a form the same parts, whose boundary is a new
+    one each time.
+    """
     is_form = is_form_media_type(request.content_type) and request.parser_context["view"].takes_files
-    return parsers.form_digest(request) if is_form else hashlib.sha256(request.body).digest()
+    body = parsers.form_digest(request) if is_form else hashlib.sha256(request.body).digest()
+    return hashlib.sha256(body + request.META.get("HTTP_IF_MATCH", "").encode()).digest()

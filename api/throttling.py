@@ -27,12 +27,7 @@ def limit(scope: str, who: str, *, rate_of: str = "") -> Limit:
 
 def principal_of(request: ApiRequest) -> str:
     """Whom content limits count: the person, else the device, else the address."""
-    caller = request.caller
-    if caller.user_id:
-        return f"u:{caller.user_id}"
-    if caller.device_id:
-        return f"d:{caller.device_id}"
-    return f"a:{address_block(client_address(request._request))}"
+    return request.caller.principal or f"a:{address_block(client_address(request._request))}"
 
 
 def content_limits(request: ApiRequest, *, is_list: bool) -> list[Limit]:

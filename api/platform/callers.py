@@ -33,10 +33,22 @@ class Caller:
     address: str | None = None
     request_id: str = ""
     reason: str = ""
+    # Which roles would have done, each time that one was asked for: (organization, roles).
+    permissions: list[tuple[uuid.UUID, list[str]]] = field(default_factory=list, compare=False)
+
+    @property
+    def principal(self) -> str:
+        """Whom limits and kept answers belong to: the person, else the device; empty for neither."""
+        return principal_of(self.user_id) if self.user_id else f"d:{self.device_id}" if self.device_id else ""
 
     @property
     def actor_id(self) -> str:
         return str(self.user_id or self.device_id or "")
+
+
+def principal_of(user_id: uuid.UUID) -> str:
+    """A person as a principal."""
+    return f"u:{user_id}"
 
 
 def command(reason: str = "") -> Caller:

@@ -4,6 +4,8 @@ The contract is draft-ietf-httpapi-idempotency-key-header: the same key and requ
 request under the key is refused, and a copy that meets the first waits for it as long as the database waits for a lock.
 """
 
+import hashlib
+import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from http import HTTPStatus
@@ -13,8 +15,10 @@ from django.conf import settings
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from api.exceptions import ApiError
+from api.exceptions import ApiError, Forbidden, NotThere
 from api.models import IdempotencyKey
+from api.platform import memberships
+from api.platform.callers import Caller
 from api.platform.transactions import is_lock_timeout, transactional
 
 
@@ -40,6 +44,9 @@ class IdempotencyKeyReused(ApiError):
     remedy = "Give up: two requests were given one key. A repeat is the same to the byte."
 
 
+_HANDED_OVER_MOST = 1000
+
+
 class Answer(NamedTuple):
     """What was answered, whole. Header values without any that change from call to call."""
 
@@ -49,17 +56,32 @@ class Answer(NamedTuple):
     is_replayed: bool = False
 
 
+def scope_of(principal: str, call: bytes) -> bytes:
+    """The scope of a call, which `call` tells apart from all others of its principal."""
+    return _half(principal.encode()) + _half(call)
+
+
+def _half(facts: bytes) -> bytes:
+    return hashlib.sha256(facts).digest()[:16]
+
+
 @transactional
-def once(scope: bytes, fingerprint: bytes, perform: Callable[[], Answer]) -> Answer:
-    """Performs the call of `scope` (a digest, as is `fingerprint`), or answers as it was answered before.
+def once(caller: Caller, scope: bytes, fingerprint: bytes, perform: Callable[[], Answer]) -> Answer:
+    """Performs the call of `scope` (as of `scope_of`), or answers as it was answered before. `fingerprint` is a digest of
+    what was sent.
 
     What `perform` raises undoes the claim with everything else: a refusal is not kept. Raises IdempotencyInProgress,
-    IdempotencyKeyReused.
+    IdempotencyKeyReused; for the repeat of somebody who may not do it any more NotThere, Forbidden.
     """
     if not _claim(scope, fingerprint):
-        return _answer_of(scope, fingerprint)
-    answer = perform()
-    IdempotencyKey.objects.filter(scope=scope).update(status=answer.status, headers=answer.headers, body=answer.body)
+        return _answer_of(caller, scope, fingerprint)
+    with memberships.noting() as noted:
+        answer = perform()
+    # Who has left, or handed something over, may not do it twice, but hear once more that it is done.
+    needed = [] if caller.user_id in noted else [[key.hex, roles] for key, roles in caller.permissions]
+    IdempotencyKey.objects.filter(scope=scope).update(
+        status=answer.status, headers=answer.headers, body=answer.body, permissions=needed
+    )
     return answer
 
 
@@ -88,14 +110,34 @@ def _claim(scope: bytes, fingerprint: bytes) -> bool:
         raise
 
 
-def _answer_of(scope: bytes, fingerprint: bytes) -> Answer:
+def _answer_of(caller: Caller, scope: bytes, fingerprint: bytes) -> Answer:
     row = IdempotencyKey.objects.get(scope=scope)
     if bytes(row.fingerprint) != fingerprint:
         raise IdempotencyKeyReused
+    for organization, roles in row.permissions or ():
+        member = caller.memberships.get(uuid.UUID(organization))
+        if member is None:
+            raise NotThere
+        if member.role not in roles:
+            raise Forbidden
     assert row.status is not None
     assert row.headers is not None
     assert row.body is not None
     return Answer(row.status, row.headers, bytes(row.body), is_replayed=True)
+
+
+def hand_over(principal: str, *, to: str, organizations: tuple[uuid.UUID, uuid.UUID]) -> None:
+    """Makes the answers of a principal, the newest thousand, those of another: what one has not heard of, the other is
+    told. What needed a place in the first of `organizations` needs it in the second from now on.
+    """
+    first, last = (_half(principal.encode()) + end * 16 for end in (b"\0", b"\xff"))
+    kept = IdempotencyKey.objects.filter(scope__gte=first, scope__lte=last).order_by("-claimed_at")
+    renamed = {before.hex: after.hex for before, after in [organizations]}
+    for scope, permissions in list(kept.values_list("scope", "permissions")[:_HANDED_OVER_MOST]):
+        needed = [[renamed.get(organization, organization), roles] for organization, roles in permissions or ()]
+        IdempotencyKey.objects.filter(scope=scope).update(
+            scope=_half(to.encode()) + bytes(scope)[16:], permissions=needed
+        )
 
 
 def forget_answers(*, most: int = 1000) -> int:

@@ -7,7 +7,9 @@ never kept, and a process that dies between commit and clearing up leaves a mark
 """
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import orjson
@@ -95,12 +97,26 @@ def from_cache(user_id: uuid.UUID, entry: bytes | None, version: bytes | None) -
     return found
 
 
+_noted: ContextVar[set[uuid.UUID]] = ContextVar("memberships_noted", default=set())  # noqa: B039 -- of whom nobody asks
+
+
+@contextmanager
+def noting() -> Iterator[set[uuid.UUID]]:
+    """Whose memberships the block changes."""
+    token = _noted.set(set())
+    try:
+        yield _noted.get()
+    finally:
+        _noted.reset(token)
+
+
 def changing(user_ids: Iterable[uuid.UUID]) -> None:
     """To be called inside the transaction that changes memberships, before it writes them.
 
     Raises TemporarilyUnavailable when the cache cannot be told: a change that it misses would not take effect.
     """
     ids = list(user_ids)
+    _noted.get().update(ids)
     if not ids or not state.is_configured():
         return
     try:

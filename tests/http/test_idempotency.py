@@ -12,8 +12,8 @@ from handset_client import Answer
 from handset_client.calls import Call
 
 from api.apis.jobs import services as jobs
-from api.models import AuditEntry, Contact, IdempotencyKey, Organization
-from api.platform import idempotency
+from api.models import AuditEntry, Contact, IdempotencyKey, Organization, User
+from api.platform import callers, idempotency
 from tests.apis.contacts.rows import make_contact
 from tests.conftest import PASSWORD, Person
 from tests.http.answers import problem_of
@@ -96,6 +96,61 @@ def test_a_key_is_the_same_on_any_phone_of_the_person_and_with_any_token(alice: 
     accepted = alice.phone.sign_in(alice.email, PASSWORD)
     assert accepted.json["user"]["id"] == str(alice.user.id)
     assert post(alice).body == first.body
+
+
+def test_another_precondition_is_another_request(alice: Person) -> None:
+    contact = make_contact(alice, display_name="Ada")
+    path = f"contacts/{contact.slug}/"
+
+    def change(etag: str) -> Answer:
+        return alice.phone.request("PATCH", path, ADA, headers={"Idempotency-Key": KEY, "If-Match": etag})
+
+    etag = alice.get(path).headers["etag"]
+    assert change(etag).status == 200
+    assert is_replayed(change(etag))
+    problem_of(change('"7"'), 422, "idempotency_key_reused")
+
+
+def test_who_may_not_do_it_any_more_hears_what_anybody_else_does(
+    alice: Person, bob: Person, team: Organization
+) -> None:
+    body = {**ADA, "organization": team.slug}
+    assert post(bob, body).status == 201
+    place = f"orgs/{team.slug}/members/{bob.user.username}/"
+    alice.patch(place, {"role": "billing"})
+    problem_of(post(bob, body), 403, "forbidden")
+    alice.delete(place)
+    problem_of(post(bob, body), 404, "not_found")
+
+
+def test_who_has_given_up_a_place_hears_once_more_that_it_is_so(alice: Person, bob: Person, team: Organization) -> None:
+    User.objects.update(is_email_confirmed=True)
+    path = f"orgs/{team.slug}/"
+    for person, method, end, body in (
+        (alice, "POST", "transfer-ownership/", {"username": bob.user.username}),
+        (alice, "POST", "leave/", None),
+        (bob, "DELETE", "", {"name": team.name}),
+    ):
+        first, again = (
+            person.phone.request(method, path + end, body, headers={"Idempotency-Key": KEY}) for _ in range(2)
+        )
+        assert first.status in {200, 204}
+        assert is_replayed(again)
+        assert (again.status, again.body) == (first.status, first.body)
+
+
+def test_what_a_guest_has_not_heard_the_person_is_told(new_phone: Any, alice: Person) -> None:
+    """The answer is lost, the guest comes home, and the app repeats what waits in its journal."""
+    phone, _ = new_phone()
+    phone.start_session("auth/guest/")
+    first = phone.request("POST", "contacts/", ADA, headers={"Idempotency-Key": KEY})
+    other = phone.request("POST", "contacts/", ADA, headers={"Idempotency-Key": "other"})
+    answer = phone.start_session("token/pair/", {"email": alice.email, "password": PASSWORD, "merge_guest": True})
+    assert answer.status == 200
+    for made, key in ((first, KEY), (other, "other")):
+        again = phone.request("POST", "contacts/", ADA, headers={"Idempotency-Key": key})
+        assert (again.status, again.json["id"]) == (201, made.json["id"])
+    assert Contact.objects.count() == 2
 
 
 def test_path_without_its_slash_is_the_same_call(alice: Person) -> None:
@@ -185,6 +240,6 @@ def test_a_write_under_a_key_takes_two_queries_more(alice: Person, django_assert
     frames = 2 if connection.in_atomic_block else 0  # of the savepoint, in this test's own transaction
     known = scope()
     with django_assert_num_queries(2 + frames):
-        idempotency.once(known, bytes(32), lambda: answer)
+        idempotency.once(callers.command(), known, bytes(32), lambda: answer)
     with django_assert_num_queries(2 + frames):
-        assert idempotency.once(known, bytes(32), lambda: answer).is_replayed
+        assert idempotency.once(callers.command(), known, bytes(32), lambda: answer).is_replayed

@@ -24,8 +24,8 @@ from api.apis.orgs.services import erase_personal_organization
 from api.apis.users import services as users
 from api.exceptions import ApiError
 from api.models import Session, User
-from api.platform import audit, changes
-from api.platform.callers import Caller
+from api.platform import audit, changes, idempotency
+from api.platform.callers import Caller, principal_of
 from api.platform.tokens import TokenRevoked
 from api.platform.transactions import transactional
 
@@ -146,6 +146,10 @@ def settle_guest(caller: Caller, *, person: User, meeting: Meeting | None, merge
             raise GuestHasData
         if merge_guest:
             contacts.move_all(caller, source=meeting.source, target=meeting.target, creator=(guest.id, person.id))
+            # What the guest's phone has not heard of, it repeats as the person.
+            idempotency.hand_over(
+                principal_of(guest.id), to=principal_of(person.id), organizations=(meeting.source, meeting.target)
+            )
     # What is left is erased with the guest, once nobody can ask for the answer of its session any more.
     guest.merged_into = person
     guest.save(update_fields=["merged_into", "updated_at"])

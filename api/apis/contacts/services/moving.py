@@ -21,17 +21,20 @@ def move_all(
     caller: Caller, *, source: uuid.UUID, target: uuid.UUID, creator: tuple[uuid.UUID, uuid.UUID] | None = None
 ) -> int:
     """Moves every contact of one organization to another; returns how many. `creator` names somebody whose contacts
-    become somebody else's. All of them carry the same new count of changes.
+    become somebody else's. Each carries a new count of changes, in the order of their last ones.
     """
     counts = {organization_id: changes.lock(organization_id) for organization_id in sorted((source, target))}
-    change_seq = changes.move(target, after=counts[target])
+    changes.move(target, after=counts[target] + counts[source] - 1)
     changes.move(source, after=counts[source])
     contacts = Contact.objects.filter(organization_id=source)
     if creator is not None:
         contacts.filter(creator_id=creator[0]).update(creator_id=creator[1])
     ContactTerm.objects.filter(organization_id=source).update(organization_id=target)
     moved = contacts.update(
-        organization_id=target, change_seq=change_seq, version=F("version") + 1, updated_at=timezone.now()
+        organization_id=target,
+        change_seq=F("change_seq") + counts[target],
+        version=F("version") + 1,
+        updated_at=timezone.now(),
     )
     audit.record(
         caller,

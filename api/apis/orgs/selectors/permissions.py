@@ -62,8 +62,10 @@ def require_permission(caller: Caller, organization_id: uuid.UUID, action: str) 
     member = caller.memberships.get(organization_id)
     if member is None:
         raise NotThere
-    if member.role not in permitted_roles(action):
+    roles = permitted_roles(action)
+    if member.role not in roles:
         raise Forbidden
+    caller.permissions.append((organization_id, sorted(roles)))
 
 
 def organization_id_of(caller: Caller, name: str, action: str | None) -> uuid.UUID:
