@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
 from api.apis.orgs.selectors import permissions_with
-from api.platform import attestation, keys, oidc, tokens
+from api.platform import attestation, keys, oidc, places, tokens
 
 _PROVIDERS_WITH_A_KEY = frozenset({"resend", "postmark", "mailgun", "brevo"})
 
@@ -64,6 +64,15 @@ def providers_are_usable(app_configs: Any, **kwargs: Any) -> Iterable[CheckMessa
         oidc.providers()
     except ValueError as error:
         yield Error(f"OIDC_PROVIDERS: {error}", id="handset.E008")
+
+
+@register("handset")
+def places_can_be_read(app_configs: Any, **kwargs: Any) -> Iterable[CheckMessage]:
+    """The file of places is one."""
+    try:
+        places.require_readable()
+    except (OSError, ValueError) as error:
+        yield Error(f"GEOIP_PATH names no GeoIP database: {error}", id="handset.E009")
 
 
 @register("handset")

@@ -62,6 +62,9 @@ ANYMAIL = {
     },
 }
 
+# A database of places in MaxMind's format (GeoLite2 City, or any with towns or countries). Empty: places are not known.
+GEOIP_PATH = env.text("GEOIP_PATH")
+
 # Who may sign people in by OpenID Connect: name -> {"issuer", "client_ids"}. The names are in the addresses of the API.
 GOOGLE_CLIENT_IDS = env.words("GOOGLE_CLIENT_IDS")
 APPLE_CLIENT_IDS = env.words("APPLE_CLIENT_IDS")

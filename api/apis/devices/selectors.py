@@ -6,6 +6,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from api.exceptions import NotThere
 from api.models import EndReason, Session
+from api.platform import places
 from api.platform.callers import Caller
 from api.platform.ids import as_uuid
 from api.platform.keyset import Cursor, Order, Page, page_of
@@ -76,6 +77,7 @@ def _device(caller: Caller, row: dict[str, Any]) -> dict[str, Any]:
     is_live = row["live_device_id"] is not None
     # Somebody else has signed in on the device: their session took this one's place, which is ended a little later.
     is_replaced = not is_live and row["ended_at"] is None
+    address = row["device__last_address"] if is_live else row["address"]
     return {
         "id": row["device_id"],
         "name": row["device__name" if is_live else "device_name"],
@@ -83,8 +85,8 @@ def _device(caller: Caller, row: dict[str, Any]) -> dict[str, Any]:
         "model": row["device__model"],
         "app_version": row["device__app_version" if is_live else "app_version"],
         "os_version": row["device__os_version" if is_live else "os_version"],
-        "place": None,
-        "address": row["device__last_address"] if is_live else row["address"],
+        "place": places.place_of(address),
+        "address": address,
         "created_at": row["device__created_at"],
         "last_seen_at": max(row["created_at"], row["device__last_seen_at" if is_live else "refreshed_at"]),
         "is_current": row["device_id"] == caller.device_id,

@@ -50,7 +50,12 @@ _KINDS = (
     MailKind(
         "auth.new_device",
         "Somebody signed in on a device that is new to the person",
-        {"device": "Pixel 12", "time": "21 November 2026, 09:30 UTC", "link": _LINK},
+        {
+            "device": "Pixel 12",
+            "time": "21 November 2026, 09:30 UTC",
+            "place": "Lisbon, Portugal",
+            "link": _LINK,
+        },
     ),
     MailKind(
         "orgs.invitation",

@@ -1,6 +1,7 @@
 """`devices/`: where a person is signed in, and was; naming a device, and signing out on it."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +14,10 @@ from api.apis.auth import services as auth
 from api.apis.onboarding import services as onboarding
 from api.models import AuditEntry, Device, EndReason, Session
 from api.platform import callers
+from tests.apis.auth.mailbox import received
 from tests.apis.auth.wire import commit, with_token
 from tests.conftest import PASSWORD, Person
+from tests.geography import database
 from tests.http.answers import errors_of, problem_of
 from tests.phones import MakePhone, Phone
 
@@ -69,6 +72,22 @@ def test_a_person_sees_their_devices_the_last_sign_in_first(alice: Person, table
     assert second["place"] is None
     assert [row["id"] for row in devices(bob)] == [bob.phone.state.device_id]
     assert [row["id"] for row in devices(alice, sort="signed_in_at")] == [second["id"], first["id"]]
+
+
+def test_devices_and_the_mail_of_a_new_one_say_where(
+    alice: Person, new_phone: MakePhone, settings: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "places.mmdb"
+    names = {"city": {"names": {"en": "Lisbon"}}, "country": {"names": {"en": "Portugal"}}}
+    path.write_bytes(database({"192.0.2.7/32": names}))
+    settings.GEOIP_PATH = str(path)
+    received()
+    found = {row["address"]: row["place"] for row in (device(alice, signed_in(new_phone, alice)), *devices(alice))}
+    assert found == {"192.0.2.7": "Lisbon, Portugal", "192.0.2.1": None}
+    assert "UTC, Lisbon, Portugal." in received(alice.email)[0].text
+    settings.GEOIP_PATH = ""
+    signed_in(new_phone, alice)
+    assert "UTC, place unknown." in received(alice.email)[0].text
 
 
 def test_the_pages_hold_every_device_once(alice: Person, tablet: Phone, new_phone: MakePhone) -> None:

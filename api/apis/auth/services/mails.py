@@ -9,6 +9,7 @@ from django.conf import settings
 from api.apis.auth.services import proofs
 from api.apis.notifications.services import send_mail
 from api.models import MailedProof, ProofPurpose, User
+from api.platform import places
 from api.platform.outbox import TooLate
 
 # Paths of FRONTEND_URL; this server has a page at each.
@@ -55,8 +56,10 @@ def _said(proof: MailedProof, holder: User | None) -> tuple[str, dict[str, str]]
         case ProofPurpose.PASSWORD_RESET if proof.user is not None:
             return "auth.password_reset", {"link": link_of(proof), "hours": hours}
         case ProofPurpose.NEW_DEVICE if proof.session is not None:
-            time = _told(proof.session.created_at)
-            return "auth.new_device", {"device": str(proof.session.device), "time": time, "link": link_of(proof)}
+            session = proof.session
+            place = places.place_of(session.address) or "place unknown"
+            values = {"device": str(session.device), "time": _told(session.created_at), "place": place}
+            return "auth.new_device", {**values, "link": link_of(proof)}
     return "", {}
 
 
