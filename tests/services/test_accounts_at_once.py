@@ -279,6 +279,9 @@ def test_a_storm_of_sign_ins_ends_in_one_session_a_device(deployed: Deployment) 
     body = {"email": person.email, "password": PASSWORD}
     answers = answers_of([*phones, *phones], posting("token/pair/", body))
 
-    assert set(outcomes(answers)) <= {(200, "")}
+    # Ten attempts are counted before their passwords are looked at; who came beyond them comes again.
+    assert set(outcomes(answers)) <= {(200, ""), (401, "invalid_credentials")}
+    for phone in phones:
+        accept(phone.request("POST", "token/pair/", body))
     live = Session.objects.filter(user=person, live_device__isnull=False)
     assert live.count() == 11
