@@ -18,6 +18,7 @@ from django.urls import reverse
 
 from api.cms.access import staff_of
 from api.models import (
+    ApiKey,
     AppKey,
     AppVersion,
     Attestation,
@@ -226,6 +227,22 @@ class InvitationAdmin(ReadOnlyAdmin):
     list_filter = ("state", "role")
     list_select_related = ("organization",)
     search_fields = ("id", "email_identity")
+
+
+@admin.register(ApiKey, site=site)
+class ApiKeyAdmin(ReadOnlyAdmin):
+    list_display = (
+        "prefix",
+        "name",
+        "organization",
+        "holder",
+        "created_at",
+        "expires_at",
+        "revoked_at",
+        "last_used_at",
+    )
+    list_select_related = ("organization", "holder")
+    search_fields = ("id", "prefix", "organization")
 
 
 @admin.register(Contact, site=site)

@@ -15,7 +15,8 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from api.models import ActorKind, Channel
-from api.platform import device_keys, nonces, signing
+from api.platform import api_keys, device_keys, nonces, signing
+from api.platform.api_keys import ApiKeyInvalid
 from api.platform.callers import Caller
 from api.platform.device_keys import DeviceRevoked, DeviceUnknown, KeySuperseded
 from api.platform.signing import (
@@ -33,11 +34,13 @@ from api.platform.tokens import Claims, TokenInvalid, TokenMissing, verify_acces
 from api.requests import ApiRequest, client_address, has_body, signed_target
 from api.throttling import spend_failed_proof
 
+_API_KEY = re.compile(r"[Aa][Pp][Ii]-[Kk][Ee][Yy] (.*)", re.DOTALL)
 _BEARER = re.compile(r"[Bb]earer ([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)")
 
 # What spends the address's budget: proofs that cannot be an honest client's on a bad day. Expired tokens, clocks that
 # are off and repeated signatures happen to phones, thousands of which share one address of a carrier.
 _FAILED_PROOFS = (
+    ApiKeyInvalid,
     DeviceUnknown,
     KeySuperseded,
     SignatureInsufficientCoverage,
@@ -61,7 +64,7 @@ class DeviceAuthentication(BaseAuthentication):
         request.begin()
         try:
             if view.takes_token:
-                request.claims = _claims_of(request)
+                _read_authorization(request)
             if view.verifies_signature:
                 _verify_signature(request, view.signature_tag, is_required=view.signature_is_required)
             if request.claims and request.signing_device and request.claims.device_id != request.signing_device.id:
@@ -74,15 +77,17 @@ class DeviceAuthentication(BaseAuthentication):
         return request.caller, request.claims
 
 
-def _claims_of(request: ApiRequest) -> Claims | None:
-    """The verified claims of the Authorization header, None without one. Tokens elsewhere are not looked for."""
+def _read_authorization(request: ApiRequest) -> None:
+    """Verifies the access token or the API key of the Authorization header, if there is one. Elsewhere none is looked for."""
     header = request.META.get("HTTP_AUTHORIZATION")
     if not header:
-        return None
-    form = _BEARER.fullmatch(header)
-    if form is None:
+        return
+    if form := _BEARER.fullmatch(header):
+        request.claims = verify_access_token(form[1])
+    elif form := _API_KEY.fullmatch(header):
+        request.api_key = api_keys.verified(form[1])
+    else:
         raise TokenInvalid
-    return verify_access_token(form[1])
 
 
 def require_token(request: ApiRequest) -> Claims:
@@ -145,6 +150,15 @@ def _caller_of(request: ApiRequest) -> Caller:
             device_id=claims.device_id,
             session_id=claims.session_id,
             is_guest=claims.is_guest,
+            address=address,
+            request_id=request_id,
+        )
+    if key := request.api_key:
+        return Caller(
+            kind=ActorKind.API_KEY,
+            channel=Channel.API,
+            key_id=key.id,
+            scopes=key.scopes,
             address=address,
             request_id=request_id,
         )

@@ -5,17 +5,27 @@ What a person may do inside an organization is not decided here but where the ob
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from rest_framework.permissions import BasePermission
 
 from api.authentication import require_token
-from api.exceptions import SignInRequired
+from api.exceptions import ApiError, SignInRequired
+from api.platform.tokens import Claims
 from api.requests import ApiRequest
 
 if TYPE_CHECKING:  # DRF's views load this module by name while they are being loaded themselves
     from rest_framework.request import Request
     from rest_framework.views import APIView
+
+
+class DeviceRequired(ApiError):
+    """An API key works for an organization; this is for people on their devices."""
+
+    status = HTTPStatus.FORBIDDEN
+    code = "device_required"
+    title = "API keys are not taken here"
 
 
 class NobodyYet(BasePermission):
@@ -37,7 +47,7 @@ class IsDevice(BasePermission):
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         assert isinstance(request, ApiRequest)
-        require_token(request)
+        require_device_token(request)
         return True
 
 
@@ -46,9 +56,24 @@ class IsPerson(IsDevice):
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         assert isinstance(request, ApiRequest)
-        if require_token(request).user_id is None:
+        if require_device_token(request).user_id is None:
             raise SignInRequired
         return True
+
+
+class IsPersonOrKey(IsPerson):
+    """A person, or a service with an API key. What a key may do is decided where the object is obtained, too."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        assert isinstance(request, ApiRequest)
+        return request.api_key is not None or super().has_permission(request, view)
+
+
+def require_device_token(request: ApiRequest) -> Claims:
+    """Raises TokenMissing, DeviceRequired."""
+    if request.api_key is not None:
+        raise DeviceRequired
+    return require_token(request)
 
 
 # What proves something: the system check accepts a view with one of these.

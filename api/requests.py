@@ -17,6 +17,7 @@ from rest_framework.request import Request
 from api.exceptions import ApiError
 from api.models import AppKey, Device
 from api.platform import app_versions
+from api.platform.api_keys import KeyClaims
 from api.platform.callers import Caller
 from api.platform.memberships import Memberships
 from api.platform.signing import Target
@@ -39,10 +40,12 @@ class ApiRequest(Request):
     # The device that signed this very request; None when it carries no signature (or an app key's).
     signing_device: Device | None
     signing_app_key: AppKey | None
+    # The API key of a service, which comes without a device.
+    api_key: KeyClaims | None
 
     def begin(self) -> None:
         """Nothing is known yet."""
-        self.claims, self.signing_device, self.signing_app_key = None, None, None
+        self.claims, self.signing_device, self.signing_app_key, self.api_key = None, None, None, None
 
     @cached_property
     def body(self) -> bytes:

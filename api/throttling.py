@@ -26,7 +26,7 @@ def limit(scope: str, who: str, *, rate_of: str = "") -> Limit:
 
 
 def principal_of(request: ApiRequest) -> str:
-    """Whom content limits count: the person, else the device, else the address."""
+    """Whom content limits count: the person, else the API key, else the device, else the address."""
     return request.caller.principal or f"a:{address_block(client_address(request._request))}"
 
 

@@ -18,6 +18,7 @@ DOMAINS = [
     ("", "auth"),  # auth/…, token/…
     ("", "users"),  # users/…, me/
     ("", "orgs"),  # orgs/…, invitations/
+    ("orgs/", "api_keys"),
     ("contacts/", "contacts"),
     ("tasks/", "jobs"),
 ]

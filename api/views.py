@@ -22,7 +22,7 @@ from api import conditions, idempotency, throttling
 from api.exceptions import ApiError, InvalidInput
 from api.parsers import FormParser
 from api.permissions import IsPublic
-from api.platform import attestation, gate, revocation
+from api.platform import api_keys, attestation, gate, revocation
 from api.platform.limits import NOTHING_COUNTED, Decision, Limit
 from api.platform.revocation import SessionState
 from api.platform.signing import Tag
@@ -190,11 +190,16 @@ class ApiView(APIView):
         return throttling.content_limits(request, is_list=self.is_list)
 
     def _pass_the_gate(self, request: ApiRequest) -> None:
-        admission = gate.admit(self.limits(request), request.claims)
+        key = request.api_key
+        holder_id = key.holder_id if key is not None else None
+        admission = gate.admit(self.limits(request), request.claims, key_holder_id=holder_id)
         if admission.session not in self.session_states:
             raise TokenRevoked
         self.decision = admission.decision
         throttling.require_allowed(admission.decision)
+        if key is not None:
+            request.enter(api_keys.place_of(key, admission.memberships))
+            api_keys.note_use(key, request.caller.address)
         if request.claims is not None:
             request.enter(admission.memberships)
             if request.claims.is_first_of_session and admission.session is SessionState.LIVE:

@@ -1,5 +1,6 @@
 """The schema: one module per domain word, all re-exported here."""
 
+from api.models.api_keys import ApiKey
 from api.models.audit import ActorKind, AuditEntry, Channel, Outcome
 from api.models.auth import (
     STRANGERS_END_REASONS,
@@ -28,6 +29,7 @@ __all__ = [
     "UNFINISHED_STATES",
     "ActorKind",
     "Algorithm",
+    "ApiKey",
     "AppKey",
     "AppKeyStatus",
     "AppVersion",

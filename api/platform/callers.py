@@ -9,7 +9,9 @@ from api.models import ActorKind, Channel
 
 
 class Member(NamedTuple):
-    """The caller's place in one organization. `is_own` marks the personal one."""
+    """The caller's place in one organization. `is_own` marks the one that is meant where none is named: the personal one
+    of a person, the only one of an API key.
+    """
 
     slug: str
     role: str
@@ -20,7 +22,8 @@ class Member(NamedTuple):
 class Caller:
     """A principal and the circumstances of the call. Without `user_id` nobody is signed in.
 
-    `memberships` maps organization ids to the person's place there: the only road from a caller to tenant data.
+    `key_id` and `scopes` are those of an API key; everybody else may do what their role allows. `memberships` maps
+    organization ids to the caller's place there: the only road from a caller to tenant data.
     """
 
     kind: ActorKind
@@ -28,6 +31,8 @@ class Caller:
     user_id: uuid.UUID | None = None
     device_id: uuid.UUID | None = None
     session_id: uuid.UUID | None = None
+    key_id: uuid.UUID | None = None
+    scopes: frozenset[str] | None = None
     is_guest: bool = False
     memberships: Mapping[uuid.UUID, Member] = field(default_factory=dict)
     address: str | None = None
@@ -38,12 +43,16 @@ class Caller:
 
     @property
     def principal(self) -> str:
-        """Whom limits and kept answers belong to: the person, else the device; empty for neither."""
-        return principal_of(self.user_id) if self.user_id else f"d:{self.device_id}" if self.device_id else ""
+        """Whom limits and kept answers belong to: the person, else the API key, else the device; empty for none."""
+        if self.user_id:
+            return principal_of(self.user_id)
+        if self.key_id:
+            return f"k:{self.key_id}"
+        return f"d:{self.device_id}" if self.device_id else ""
 
     @property
     def actor_id(self) -> str:
-        return str(self.user_id or self.device_id or "")
+        return str(self.user_id or self.key_id or self.device_id or "")
 
 
 def principal_of(user_id: uuid.UUID) -> str:

@@ -37,6 +37,12 @@ _SECURITY_SCHEMES = {
         "bearerFormat": "JWT",
         "description": "The access token of a device's session, from auth/get-token/.",
     },
+    "apiKey": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Authorization",
+        "description": "`Api-Key hs_live_…`: a service of an organization, within the key's scopes.",
+    },
     "deviceSignature": {
         "type": "apiKey",
         "in": "header",

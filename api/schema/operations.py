@@ -12,7 +12,8 @@ from api.conditions import PreconditionRequired
 from api.exceptions import ApiError, InvalidInput, SignInRequired, TemporarilyUnavailable, TooManyRequests
 from api.idempotency import IdempotencyKeyInvalid
 from api.parsers import MalformedBody
-from api.permissions import IsPerson, IsPublic
+from api.permissions import DeviceRequired, IsPerson, IsPersonOrKey, IsPublic
+from api.platform.api_keys import ApiKeyInvalid
 from api.platform.app_versions import AppUpgradeRequired
 from api.platform.device_keys import DeviceRevoked, DeviceUnknown, KeySuperseded
 from api.platform.idempotency import IdempotencyInProgress, IdempotencyKeyReused
@@ -118,7 +119,8 @@ class HandsetSchema(AutoSchema):
     def get_auth(self) -> list[dict[str, list[str]]]:
         view = self._resource
         if IsPublic not in view.permission_classes:
-            return [{"deviceToken": []}, {"deviceToken": [], "requestSignature": []}]
+            by_key = [{"apiKey": list[str]()}] if IsPersonOrKey in view.permission_classes else []
+            return [{"deviceToken": []}, {"deviceToken": [], "requestSignature": []}, *by_key]
         if not view.signature_is_required:
             return [{}]
         return [{"appSignature" if view.signature_tag is Tag.REGISTER else "deviceSignature": []}]
@@ -141,13 +143,14 @@ class HandsetSchema(AutoSchema):
             found |= {DeviceRevoked} if view.signature_tag is not Tag.REGISTER else set()
             found -= {DeviceUnknown, KeySuperseded} if view.signature_tag is Tag.REGISTER else set()
         if view.takes_token:
-            found |= {TokenInvalid, TokenExpired, SignatureRequired}
+            found |= {TokenInvalid, TokenExpired, SignatureRequired, ApiKeyInvalid}
             found |= (
                 {AttestationRequired} if self.method not in view.safe_methods and not view.serves_unattested else set()
             )
             found |= {TokenRevoked} if view.session_states != frozenset(SessionState) else set()
         if IsPublic not in view.permission_classes:
             found |= {TokenMissing}
+            found |= {DeviceRequired} if IsPersonOrKey not in view.permission_classes else set()
         if any(isinstance(permission, IsPerson) for permission in view.get_permissions()):
             found |= {SignInRequired}
         if not view.serves_old_apps:

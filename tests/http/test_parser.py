@@ -14,6 +14,7 @@ from django.db import close_old_connections
 from handset_client import Answer, Call, Response
 
 import api.apis
+from api.apis.api_keys import serializers as api_keys
 from api.apis.auth import serializers as auth
 from api.apis.contacts import serializers as contacts
 from api.apis.devices import serializers as devices
@@ -233,6 +234,13 @@ ENDPOINTS = [
     Endpoint("POST", "orgs/nobodys-aaaaaa/transfer-ownership/", orgs.TransferSerializer, {"username": "nobody"}),
     Endpoint("POST", "orgs/nobodys-aaaaaa/invitations/", orgs.InvitationCreateSerializer, {"email": "new@example.com"}),
     Endpoint("POST", "invitations/accept/", orgs.InvitationChoiceSerializer, {"token": "A" * 43}),
+    Endpoint(
+        "POST",
+        "orgs/nobodys-aaaaaa/api-keys/",
+        api_keys.ApiKeyCreateSerializer,
+        {"name": "x", "scopes": ["contacts:*"]},
+    ),
+    Endpoint("POST", f"orgs/nobodys-aaaaaa/api-keys/{DEVICE}/rotate/", api_keys.ApiKeyRotateSerializer, {}),
     Endpoint("POST", "device/challenge/", onboarding.ChallengeRequestSerializer, {"install_id": DEVICE}),
     Endpoint("POST", "device/attest/", onboarding.EvidenceSerializer, EVIDENCE),
     Endpoint("POST", "token/verify/", auth.TokenSerializer, {"token": "a.b.c"}),
@@ -635,7 +643,7 @@ def test_the_reading_of_serializers_leaves_nothing_to_chance() -> None:
     for endpoint in ENDPOINTS:
         for path, body in places(endpoint.serializer, endpoint.body, 1):
             if endpoint.serializer(data=body).is_valid():
-                assert path in {"build", "custom_fields", "x", "y"}, (endpoint.path, path)
+                assert path in {"build", "custom_fields", "overlap_seconds", "x", "y"}, (endpoint.path, path)
         for value in ("true", "yes", "1"):
             for path, body in places(endpoint.serializer, endpoint.body, value):
                 leaf = path.rpartition(".")[2]

@@ -17,7 +17,7 @@ from api.apis.contacts.serializers import (
 )
 from api.exceptions import Forbidden, IdConflict, NotThere
 from api.pagination import ListRules
-from api.permissions import IsPerson
+from api.permissions import IsPersonOrKey
 from api.platform.versions import VersionConflict
 from api.requests import ApiRequest
 from api.schema import answers, lists
@@ -37,7 +37,7 @@ _NARROWED = (NotThere, Forbidden)
 class ContactListView(ApiView):
     """`contacts/`: over all organizations of the person."""
 
-    permission_classes = (IsPerson,)
+    permission_classes = (IsPersonOrKey,)
     representation = ContactSerializer
     is_list = True
 
@@ -83,7 +83,7 @@ class ContactListView(ApiView):
 class ContactView(ApiView):
     """`contacts/<slug>/`: the slug or the UUID."""
 
-    permission_classes = (IsPerson,)
+    permission_classes = (IsPersonOrKey,)
     representation = ContactSerializer
 
     @answers(ContactSerializer, summary="A contact", errors=_NARROWED)
@@ -136,7 +136,7 @@ class ContactRestoreView(ApiView):
     """`contacts/<slug>/restore/`: within 30 days of the deletion."""
 
     takes_body = False
-    permission_classes = (IsPerson,)
+    permission_classes = (IsPersonOrKey,)
 
     @answers(ContactSerializer, summary="Restore a deleted contact", errors=_NARROWED)
     def post(self, request: ApiRequest, slug: str) -> Response:

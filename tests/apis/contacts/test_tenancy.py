@@ -34,6 +34,8 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PATCH", "members/<str:username>/"): {"role": "billing"},
     ("POST", "transfer-ownership/"): {"username": "mallory"},
     ("POST", "orgs/<str:org_slug>/invitations/"): {"email": "mallory@example.com"},
+    ("POST", "orgs/<str:org_slug>/api-keys/"): {"name": "Mallory's", "scopes": ["contacts:read"]},
+    ("POST", "api-keys/<str:key_id>/rotate/"): {},
 }
 
 
@@ -55,11 +57,13 @@ def places(alice: Person, charlie: Person, team: Organization) -> dict[str, Name
     gone = make_contact(charlie, display_name="Gone")
     charlie.delete(f"contacts/{gone.slug}/")
     invited = accept(alice.post(f"orgs/{team.slug}/invitations/", {"email": "grace@example.com"})).json
+    key = accept(alice.post(f"orgs/{team.slug}/api-keys/", {"name": "Sync", "scopes": ["contacts:read"]})).json
     return {
         "slug": Named([contact.slug, str(contact.id)], ["secret-aaaaaa", str(uuid7())], [gone.slug, str(gone.id)]),
         "device_id": Named([str(alice.phone.state.device_id)], [str(uuid7())], []),
         "job_id": Named([accept(alice.post("tasks/", JOB)).json["id"]], [str(uuid7())], []),
         "org_slug": Named([team.slug, str(team.id)], ["team-aaaaaa", str(uuid7())], []),
+        "key_id": Named([key["id"]], [str(uuid7())], []),
         "invitation_id": Named([invited["id"]], [str(uuid7())], []),
         "username": Named([alice.user.username], ["nobody"], []),
     }

@@ -96,6 +96,15 @@ ACTIONS: dict[str, list[Action]] = {
             lambda scene: scene.person.post(f"orgs/{scene.team.slug}/invitations/{scene.contact.id}/resend/"),
         ),
     ],
+    "api_keys.manage": [
+        Action(ADMINS, 200, lambda scene: scene.person.get(f"orgs/{scene.team.slug}/api-keys/")),
+        Action(ADMINS, 404, lambda scene: scene.person.delete(f"orgs/{scene.team.slug}/api-keys/{scene.contact.id}/")),
+        Action(
+            ADMINS,
+            404,
+            lambda scene: scene.person.post(f"orgs/{scene.team.slug}/api-keys/{scene.contact.id}/rotate/", {}),
+        ),
+    ],
     "contacts.read": [
         Action(EVERYONE, 200, lambda scene: scene.person.get(scene.path)),
         Action(EVERYONE, 200, lambda scene: scene.person.get("contacts/", **{"filter[org]": scene.team.slug})),

@@ -14,6 +14,8 @@ from api.apis.orgs.selectors.members import MEMBER_SORTS, member_of, members_of
 from api.apis.orgs.selectors.organizations import SORTS, organization_of, organizations_of, stored_organization
 from api.apis.orgs.selectors.permissions import (
     PERMISSIONS,
+    SCOPES,
+    actions_of,
     organization_id_of,
     organizations_permitting,
     permissions_with,
@@ -34,7 +36,9 @@ __all__ = [
     "INVITATION_SORTS",
     "MEMBER_SORTS",
     "PERMISSIONS",
+    "SCOPES",
     "SORTS",
+    "actions_of",
     "confirmed_address",
     "invitation_key",
     "invitations_of",

@@ -26,11 +26,33 @@ PERMISSIONS: Mapping[str, frozenset[str]] = {
     "members.read": _EVERYONE,
     "members.manage": _ADMINS,  # and only owners touch owners
     "invitations.manage": _ADMINS,
+    "api_keys.manage": _ADMINS,
     "contacts.read": _EVERYONE,
     "contacts.create": _WORKERS,
     "contacts.update": _WORKERS,
     "contacts.delete": _WORKERS,
 }
+
+
+# Action -> scope: what API keys may do, if their scopes name it. What has no line here is for people only.
+_SCOPE_OF: Mapping[str, str] = {
+    "contacts.read": "contacts:read",
+    "contacts.create": "contacts:write",
+    "contacts.update": "contacts:write",
+    "contacts.delete": "contacts:write",
+}
+# What a key can be given; `contacts:*` is everything about contacts.
+SCOPES = frozenset({*_SCOPE_OF.values(), *(f"{scope.partition(':')[0]}:*" for scope in _SCOPE_OF.values())})
+
+
+def actions_of(scopes: Collection[str]) -> list[str]:
+    """What a key with these scopes may do."""
+    return [action for action in _SCOPE_OF if _covers(scopes, action)]
+
+
+def _covers(scopes: Collection[str], action: str) -> bool:
+    scope = _SCOPE_OF.get(action)
+    return scope is not None and (scope in scopes or f"{scope.partition(':')[0]}:*" in scopes)
 
 
 @functools.cache
@@ -52,7 +74,8 @@ def permitted_roles(action: str) -> Collection[str]:
 
 
 def organizations_permitting(caller: Caller, action: str) -> list[uuid.UUID]:
-    """The organizations in which the caller may do `action`."""
+    """The organizations in which the caller may do `action`. Raises Forbidden for an API key whose scopes do not say so."""
+    _require_scope(caller, action)
     roles = permitted_roles(action)
     return [key for key, member in caller.memberships.items() if member.role in roles]
 
@@ -65,7 +88,13 @@ def require_permission(caller: Caller, organization_id: uuid.UUID, action: str) 
     roles = permitted_roles(action)
     if member.role not in roles:
         raise Forbidden
+    _require_scope(caller, action)
     caller.permissions.append((organization_id, sorted(roles)))
+
+
+def _require_scope(caller: Caller, action: str) -> None:
+    if caller.scopes is not None and not _covers(caller.scopes, action):
+        raise Forbidden
 
 
 def organization_id_of(caller: Caller, name: str, action: str | None) -> uuid.UUID:

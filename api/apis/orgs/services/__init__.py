@@ -28,6 +28,7 @@ from api.apis.orgs.services.ownership import (
     LastOwner,
     PersonalOrganization,
     PersonNotConfirmed,
+    lock_for,
     require_other_owners,
 )
 
@@ -50,6 +51,7 @@ __all__ = [
     "invitation_behind",
     "invite",
     "leave",
+    "lock_for",
     "mail_invitation",
     "remove_member",
     "rename_organization",

@@ -55,6 +55,13 @@ def locked_organization(caller: Caller, name: str, action: str | None) -> tuple[
     return organization, role
 
 
+def lock_for(caller: Caller, name: str, action: str) -> uuid.UUID:
+    """Locks an organization for what belongs to it and is decided elsewhere; returns its id. Part of the caller's
+    transaction. Raises NotThere, Forbidden.
+    """
+    return locked_organization(caller, name, action)[0].id
+
+
 def locked_group(caller: Caller, name: str, action: str | None) -> tuple[Organization, str]:
     """As `locked_organization`. Raises PersonalOrganization too."""
     organization, role = locked_organization(caller, name, action)

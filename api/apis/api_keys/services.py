@@ -1,0 +1,109 @@
+"""Making, rotating and revoking API keys."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from http import HTTPStatus
+
+from django.utils import timezone
+
+from api.apis.api_keys.selectors import key_ids
+from api.apis.orgs import selectors as orgs
+from api.apis.orgs import services as organizations
+from api.exceptions import ApiError, InvalidInput, NotThere
+from api.models import ApiKey
+from api.platform import api_keys, audit
+from api.platform.callers import Caller
+from api.platform.transactions import transactional
+
+
+class KeyRotated(ApiError):
+    """The key has a successor already: rotate that one."""
+
+    status = HTTPStatus.CONFLICT
+    code = "api_key_rotated"
+    title = "The key was rotated before"
+
+
+@transactional
+def create_key(
+    caller: Caller, *, organization: str, name: str, scopes: Sequence[str], expires_at: datetime | None
+) -> tuple[uuid.UUID, str]:
+    """A new key's id, and the key, which nobody sees again. The caller becomes its holder.
+
+    Raises NotThere, Forbidden (also for scopes beyond the caller's own role), InvalidInput.
+    """
+    organization_id = organizations.lock_for(caller, organization, "api_keys.manage")
+    if expires_at is not None and expires_at <= timezone.now():
+        raise InvalidInput.of("expires_at", "past", "Send a time that is still to come.")
+    return _make(caller, organization_id, name=name, scopes=sorted(set(scopes)), expires_at=expires_at)
+
+
+@transactional
+def rotate_key(caller: Caller, *, organization: str, key: str, overlap_seconds: int) -> tuple[uuid.UUID, str]:
+    """A key's successor: the same name, scopes and length of life, held by the caller. The old one lives on for the
+    overlap, so that whoever uses it can change over without a call that fails.
+
+    Raises NotThere, Forbidden, KeyRotated.
+    """
+    organizations.lock_for(caller, organization, "api_keys.manage")
+    old = _locked(caller, organization, key)
+    if old.successor_id is not None:
+        raise KeyRotated
+    now = timezone.now()
+    expires_at = now + (old.expires_at - old.created_at) if old.expires_at else None
+    key_id, text = _make(caller, old.organization_id, name=old.name, scopes=old.scopes, expires_at=expires_at)
+    end = now + timedelta(seconds=overlap_seconds)
+    old.successor_id = key_id
+    old.expires_at = min(end, old.expires_at) if old.expires_at else end
+    old.save(update_fields=["successor", "expires_at", "updated_at"])
+    _record(caller, old, "api_key.rotated", {"successor": [None, str(key_id)]})
+    return key_id, text
+
+
+@transactional
+def revoke_key(caller: Caller, *, organization: str, key: str) -> None:
+    """Ends a key with its next call. Raises NotThere, Forbidden."""
+    organizations.lock_for(caller, organization, "api_keys.manage")
+    revoked = _locked(caller, organization, key)
+    revoked.revoked_at = timezone.now()
+    revoked.save(update_fields=["revoked_at", "updated_at"])
+    _record(caller, revoked, "api_key.revoked", {})
+
+
+def _make(
+    caller: Caller, organization_id: uuid.UUID, *, name: str, scopes: Sequence[str], expires_at: datetime | None
+) -> tuple[uuid.UUID, str]:
+    for action in orgs.actions_of(scopes):
+        orgs.require_permission(caller, organization_id, action)
+    text = api_keys.new_key()
+    made = ApiKey.objects.create(
+        organization_id=organization_id,
+        holder_id=caller.user_id,
+        name=name,
+        prefix=text[: api_keys.PREFIX_CHARS],
+        digest=api_keys.digest_of(text),
+        scopes=list(scopes),
+        expires_at=expires_at,
+    )
+    _record(caller, made, "api_key.created", {"scopes": [None, list(scopes)]})
+    return made.id, text
+
+
+def _locked(caller: Caller, organization: str, name: str) -> ApiKey:
+    key_id, organization_id = key_ids(caller, organization=organization, name=name)
+    key = ApiKey.objects.select_for_update().filter(id=key_id, organization_id=organization_id, revoked_at=None).first()
+    if key is None:
+        raise NotThere
+    return key
+
+
+def _record(caller: Caller, key: ApiKey, action: str, changes: dict[str, list[object]]) -> None:
+    audit.record(
+        caller,
+        action,
+        target_kind="api_key",
+        target_id=key.id,
+        organization_id=key.organization_id,
+        changes=changes,
+    )
