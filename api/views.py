@@ -5,6 +5,7 @@ whatever becomes of the rest, is the method `prepare_<verb>`.
 """
 
 import functools
+from contextlib import suppress
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, ClassVar, NamedTuple, cast
@@ -27,6 +28,7 @@ from api.platform.limits import NOTHING_COUNTED, Decision, Limit
 from api.platform.revocation import SessionState
 from api.platform.signing import Tag
 from api.platform.tokens import TokenRevoked
+from api.platform.versions import VersionConflict
 from api.renderers import to_json
 from api.requests import ApiRequest, UnknownParameter, require_known_app, require_no_parameters
 
@@ -80,8 +82,6 @@ class ApiView(APIView):
     parameters: ClassVar[frozenset[str]] = frozenset()
     # A list counts against the limits of lists and searches.
     is_list: ClassVar[bool] = False
-    # What `fields=` chooses from where the resource is read; None where it always comes whole.
-    representation: ClassVar[type[Serializer[Any]] | None] = None
     # False where writes are repeatable by themselves, or answer secrets: no answer is kept under an Idempotency-Key.
     keeps_answers: ClassVar[bool] = True
     # True where a 202 says by Location where to look for what comes of it.
@@ -160,17 +160,38 @@ class ApiView(APIView):
             return conditions.not_modified(etag) if conditions.is_unchanged(request, etag) else rendered
         return rendered
 
+    @classmethod
+    def representation(cls) -> type[Serializer[Any]] | None:
+        """What reading this answers, or each entry of it, as `@answers` or `@lists` says; None where that is no resource."""
+        return getattr(getattr(cls, "get", None), "represents", None)
+
     def _chosen_fields(self, request: ApiRequest) -> frozenset[str] | None:
         """The members that `fields=` asks for, None for all. Raises InvalidInput, UnknownParameter."""
         if request.method not in {"GET", "HEAD"} or "fields" not in request.query_params:
             return None
-        if self.representation is None:
+        representation = self.representation()
+        if representation is None:
             raise UnknownParameter(parameter="fields")
-        known = _members_of(self.representation)
+        known = _members_of(representation)
         chosen = frozenset(request.query_params["fields"].split(","))
         if len(request.query_params.getlist("fields")) > 1 or not chosen <= known:
             raise InvalidInput.of("fields", "invalid", f"Members, separated by commas: {', '.join(sorted(known))}.")
         return chosen
+
+    def handle_exception(self, error: Exception) -> Response:
+        if isinstance(error, VersionConflict):
+            self._name_present_tag(error)
+        return super().handle_exception(error)
+
+    def _name_present_tag(self, conflict: VersionConflict) -> None:
+        """Lets a conflict name the tag that reading would: good for If-None-Match, too. Where that cannot be read here,
+        the version alone stays, which If-Match takes as well.
+        """
+        read = getattr(self, "get", None)
+        if read is not None:
+            with suppress(ApiError):
+                present = self._rendered(self.request, read(self.request, *self.args, **self.kwargs), None)
+                conflict.headers["ETag"] = present["ETag"]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         assert isinstance(request, ApiRequest)

@@ -40,6 +40,7 @@ def answers(
     responses = {int(status): answer for status in statuses}
     return _described(
         errors,
+        None if asks else answer,  # what a question is answered is no resource
         summary=summary,
         parameters=[asks] if asks else [],
         request=takes,
@@ -87,6 +88,7 @@ def lists(
     page = {"data": [getattr(item, "example", {})], "meta": {"next": None, "prev": None}}
     return _described(
         (InvalidCursor, InvalidInput, *errors),
+        item,
         summary=summary,
         parameters=parameters,
         responses={200: _envelope_of(item)},
@@ -120,10 +122,13 @@ def _parameter(name: str, description: str, schema: Mapping[str, Any], *, defaul
     )
 
 
-def _described(errors: Errors, **facts: Any) -> Callable[[Method], Method]:
+def _described(
+    errors: Errors, represents: type[serializers.Serializer[Any]] | None, **facts: Any
+) -> Callable[[Method], Method]:
     def describe(method: Method) -> Method:
         described: Any = extend_schema(**facts)(method)
         described.errors = tuple(errors)  # read by HandsetSchema
+        described.represents = represents  # read by it and ApiView: what `fields=` chooses from
         return described  # type: ignore[no-any-return]  # the method itself
 
     return describe

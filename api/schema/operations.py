@@ -101,9 +101,9 @@ class HandsetSchema(AutoSchema):
         return self._resource.deprecation is not None
 
     def get_override_parameters(self) -> list[Any]:
-        """`fields` where a view says what it represents."""
+        """`fields` where a resource is read."""
         parameters: list[Any] = super().get_override_parameters()
-        representation = self._resource.representation
+        representation = self._resource.representation()
         if self.method == "GET" and representation is not None:
             parameters = [*parameters, members_parameter(representation)]
         return parameters
@@ -159,7 +159,7 @@ class HandsetSchema(AutoSchema):
             found |= {IdempotencyKeyInvalid, IdempotencyInProgress, IdempotencyKeyReused, problems.PayloadTooLarge}
         if VersionConflict in found:
             found |= {PreconditionRequired, InvalidInput}
-        if self.method == "GET" and view.representation is not None:
+        if self.method == "GET" and view.representation() is not None:
             found |= {InvalidInput}
         if has_body or (self.method not in SAFE_METHODS and not view.takes_body):
             found |= {MalformedBody, InvalidInput, problems.UnsupportedMediaType, problems.PayloadTooLarge}

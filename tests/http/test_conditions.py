@@ -36,6 +36,7 @@ def contact(alice: Person) -> Contact:
 # -- If-None-Match
 
 # What some addresses have to be asked.
+QUESTIONS = ["AddressVerifyView", "CheckUsernameView"]
 QUERIES = {"api/v1/users/check_username/": "?username=ada"}
 
 
@@ -44,7 +45,7 @@ def test_everything_that_is_read_has_a_tag_and_is_not_sent_twice(alice: Person, 
     job_id = accept(alice.post("tasks/", {"type": "add", "x": 1, "y": 2})).json["id"]
     read = 0
     for route in api_routes():
-        if "GET" not in route.verbs:
+        if "GET" not in route.verbs or route.view.is_confidential:
             continue
         own = Organization.objects.get(owner=alice.user).slug
         path = route.path(slug=contact.slug, org_slug=own, job_id=job_id, username=alice.user.username)
@@ -153,7 +154,8 @@ def test_change_in_view_of_another_version_is_refused(alice: Person, contact: Co
     alice.patch(path, {"company": "Remington Rand"})
     refused = change(alice, contact, stale, method)
     problem_of(refused, 412, "version_conflict")
-    assert refused.headers["etag"] == '"2"'
+    assert refused.headers["etag"] == get(alice, path).headers["etag"]
+    assert refused.headers["etag"].startswith('"2-')
     contact.refresh_from_db()
     assert (contact.version, contact.display_name, contact.deleted_at) == (2, "Ada Lovelace", None)
     # What the refusal names is what may be sent next.
@@ -224,7 +226,14 @@ def test_fields_stand_once_and_where_something_is_read(alice: Person, contact: C
     assert errors_of(twice) == {"fields": "invalid"}
     written = send("PATCH", f"/api/v1/contacts/{contact.slug}/?fields=id", {}, person=alice)
     problem_of(written, 400, "unknown_parameter")
-    problem_of(alice.get("auth/check/", fields="device"), 400, "unknown_parameter")
+    # The answer to a question is no resource.
+    problem_of(alice.get("users/check_username/", username="ada", fields="reason"), 400, "unknown_parameter")
+
+
+def test_whatever_is_read_has_fields_without_a_word_of_the_view(alice: Person) -> None:
+    assert alice.get("auth/check/", fields="trust").json == {"trust": "unattested"}
+    read = [route.view for route in api_routes() if "GET" in route.verbs]
+    assert [view.__name__ for view in read if view.representation() is None] == QUESTIONS
 
 
 def test_pages_go_on_with_other_fields(alice: Person) -> None:

@@ -25,7 +25,6 @@ KEYS = ListRules(sorts=tuple(selectors.SORTS), default_sort="-created_at")
 
 class ApiKeyListView(ApiView):
     permission_classes = (IsPerson,)
-    representation = ApiKeySerializer
     is_list = True
     is_sensitive = True
     keeps_answers = False

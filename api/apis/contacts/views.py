@@ -38,7 +38,6 @@ class ContactListView(ApiView):
     """`contacts/`: over all organizations of the person."""
 
     permission_classes = (IsPersonOrKey,)
-    representation = ContactSerializer
     is_list = True
 
     @lists(ContactSerializer, CONTACTS, summary="Your contacts", errors=(*_NARROWED, selectors.SearchTooBroad))
@@ -84,7 +83,6 @@ class ContactView(ApiView):
     """`contacts/<slug>/`: the slug or the UUID."""
 
     permission_classes = (IsPersonOrKey,)
-    representation = ContactSerializer
 
     @answers(ContactSerializer, summary="A contact", errors=_NARROWED)
     def get(self, request: ApiRequest, slug: str) -> Response:

@@ -19,7 +19,6 @@ DEVICES = ListRules(sorts=tuple(selectors.SORTS), default_sort="-signed_in_at")
 
 class DeviceListView(ApiView):
     permission_classes = (IsPerson,)
-    representation = OwnDeviceSerializer
     is_list = True
 
     @lists(OwnDeviceSerializer, DEVICES, summary="Your devices")

@@ -20,7 +20,6 @@ JOBS = ListRules(sorts=tuple(selectors.SORTS), default_sort="-created_at")
 
 class JobListView(ApiView):
     permission_classes = (IsPerson,)
-    representation = JobSerializer
     is_list = True
     answers_location = True
 
@@ -50,7 +49,6 @@ class JobListView(ApiView):
 
 class JobView(ApiView):
     permission_classes = (IsPerson,)
-    representation = JobSerializer
 
     @answers(JobSerializer, summary="What became of a job", errors=(NotThere,))
     def get(self, request: ApiRequest, job_id: str) -> Response:

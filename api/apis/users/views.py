@@ -29,7 +29,6 @@ from api.views import ApiView
 
 class MeView(ApiView):
     permission_classes = (IsPerson,)
-    representation = ProfileSerializer
 
     @answers(ProfileSerializer, summary="Your profile", errors=(NotThere,))
     def get(self, request: ApiRequest) -> Response:
@@ -51,7 +50,6 @@ class MeView(ApiView):
 
 class PreferencesView(ApiView):
     permission_classes = (IsPerson,)
-    representation = PreferencesSerializer
 
     @answers(PreferencesSerializer, summary="Your preferences", errors=(NotThere,))
     def get(self, request: ApiRequest) -> Response:

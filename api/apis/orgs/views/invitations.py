@@ -29,7 +29,6 @@ class GroupInvitationListView(ApiView):
     """`orgs/<org_slug>/invitations/`: for those who manage them."""
 
     permission_classes = (IsPerson,)
-    representation = InvitationSerializer
     is_list = True
     is_sensitive = True
 
@@ -86,7 +85,6 @@ class InvitationListView(ApiView):
     """`invitations/`: those that the person can accept."""
 
     permission_classes = (IsPerson,)
-    representation = InvitationSerializer
     is_list = True
 
     @lists(InvitationSerializer, INVITATIONS, summary="Your invitations")

@@ -28,7 +28,6 @@ _GUARDED = (*_NARROWED, services.PersonalOrganization, services.LastOwner)
 
 class MemberListView(ApiView):
     permission_classes = (IsPerson,)
-    representation = MemberSerializer
     is_list = True
 
     @lists(MemberSerializer, MEMBERS, summary="Members of an organization", errors=_NARROWED)
@@ -48,7 +47,6 @@ class MemberListView(ApiView):
 
 class MemberView(ApiView):
     permission_classes = (IsPerson,)
-    representation = MemberSerializer
     is_sensitive = True
 
     @answers(MemberSerializer, summary="A member of an organization", errors=_NARROWED)

@@ -24,7 +24,6 @@ ORGANIZATIONS = ListRules(sorts=tuple(selectors.SORTS), default_sort="created_at
 
 class OrganizationListView(ApiView):
     permission_classes = (IsPerson,)
-    representation = OrganizationSerializer
     is_list = True
 
     @lists(OrganizationSerializer, ORGANIZATIONS, summary="Your organizations")
@@ -51,7 +50,6 @@ class OrganizationListView(ApiView):
 
 class OrganizationView(ApiView):
     permission_classes = (IsPerson,)
-    representation = OrganizationSerializer
     is_sensitive = True
 
     @answers(OrganizationSerializer, summary="One of your organizations", errors=(NotThere, Forbidden))
