@@ -43,8 +43,10 @@ def delete(name: str) -> None:
 
 
 def addresses_of(name: str) -> dict[str, str] | None:
-    """Where an avatar can be read for a while, by size; None where there is none."""
-    return {"small": storage.address_of(name), "large": storage.address_of(_large(name))} if name else None
+    """Where anybody can read an avatar, by size; None where there is none."""
+    if not name:
+        return None
+    return {"small": storage.public_address_of(name), "large": storage.public_address_of(_large(name))}
 
 
 def _large(name: str) -> str:

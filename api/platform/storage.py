@@ -1,12 +1,14 @@
 """The one door to files: objects by name, in a folder of this server or in a bucket, private in either.
 
 An object is written whole, under a name that nothing had before, and is never changed. It is read by whoever holds an
-address that was signed for it; an address stays the same for half of its life, so that phones find what they have.
+address that was signed for it; an address stays the same for half of its life, so that phones find what they have. Avatars
+are public: this server answers them by their names, which nobody can guess.
 """
 
 import hashlib
 import hmac
 import os
+import re
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -138,6 +140,22 @@ def address_of(name: str) -> str:
     """Where an object can be read for a while: an address, or one relative to this server. Asks nobody."""
     with _guarded():
         return default_storage.url(name)
+
+
+# What is public is read by whoever knows its name, which nobody can guess; one folder deep, so that no name leads elsewhere.
+_PUBLIC = re.compile(r"avatars/[a-z0-9]{24}/[A-Za-z0-9._-]{1,150}")
+# Of a name that is never written again: as long as caches may still show what was deleted.
+PUBLIC_SECONDS = 7 * 86_400
+
+
+def is_public(name: str) -> bool:
+    return _PUBLIC.fullmatch(name) is not None
+
+
+def public_address_of(name: str) -> str:
+    """Where a public object can be read for as long as it is there, relative to this server; the same for everybody."""
+    assert is_public(name)
+    return f"/files/{name}"
 
 
 def media_type_of(name: str) -> str:

@@ -14,7 +14,8 @@ from api.platform import storage
 from tests.http.answers import problem_of
 from tests.http.conftest import Send
 
-NAME = "avatars/x1/avatar-ada-20261121T093000-7KQ2MX.webp"
+NAME = "images/x1/ada-20261121T093000-7KQ2MX.webp"
+AVATAR = "avatars/k3v9q2m7x4w8r5t1n6p0b7z2/avatar-ada-20261121T093000-7KQ2MX.webp"
 CONTENT = b"RIFF....WEBP" + bytes(range(256)) * 40
 
 
@@ -97,11 +98,11 @@ def test_an_address_runs_out(browser: Any, files: Path) -> None:
 
 
 def test_a_guessed_or_changed_address_is_404(browser: Any, address: str, settings: Any) -> None:
-    storage.save("avatars/y2/somebody-elses.webp", CONTENT)
+    storage.save("images/y2/somebody-elses.webp", CONTENT)
     path, _, query = address.partition("?")
     given = {name: values[0] for name, values in parse_qs(query).items()}
     expires, signature = given["expires"], given["signature"]
-    other = "/files/avatars/y2/somebody-elses.webp"
+    other = "/files/images/y2/somebody-elses.webp"
     guesses = [
         path,
         other,
@@ -122,7 +123,10 @@ def test_a_guessed_or_changed_address_is_404(browser: Any, address: str, setting
         f"{path}%00?{query}",
         f"{path}/?{query}",
         f"/files//{NAME}?{query}",
-        f"/files/avatars/../{NAME}?{query}",
+        f"/files/images/../{NAME}?{query}",
+        f"/files/avatars/../{NAME}",
+        f"/files/avatars/{'a' * 24}/../../{NAME}",
+        f"/files/{AVATAR}/../../../{NAME}",
         f"/files/%2e%2e/secrets/secret_key?{query}",
         f"/files/../../etc/passwd?{query}",
         f"/files//etc/passwd?{query}",
@@ -132,6 +136,19 @@ def test_a_guessed_or_changed_address_is_404(browser: Any, address: str, setting
         problem_of(browser.get(guess), 404, "not_found")
     assert load(browser, f"{path}?signature={signature}&expires={expires}")[0].status_code == 200
     settings.SECRET_KEY = "another secret key of this server, which is as long"
+    problem_of(browser.get(address), 404, "not_found")
+
+
+def test_an_avatar_is_public_at_an_address_that_stays(browser: Any, files: Path) -> None:
+    storage.save(AVATAR, CONTENT)
+    with time_machine.travel(time.time() + 10**7, tick=False):
+        address = storage.public_address_of(AVATAR)
+        answer, body = load(browser, address)
+    assert address == f"/files/{AVATAR}"
+    assert (answer.status_code, body, answer["Content-Type"]) == (200, CONTENT, "image/webp")
+    assert answer["Cache-Control"] == "public, max-age=604800, immutable"
+    assert load(browser, address, if_none_match=answer["ETag"])[0].status_code == 304
+    storage.delete([AVATAR])
     problem_of(browser.get(address), 404, "not_found")
 
 

@@ -10,16 +10,15 @@ from api.apis.users.selectors import PREFERENCES
 from api.models import Theme
 from api.requests import ApiRequest
 
-_SIGNED = "?expires=1795254300&signature=RXhhbXBsZS1ub3QtYS1zaWduYXR1cmU"
 _AVATAR_NAME = "avatars/k3v9q2m7x4w8r5t1n6p0b7z2/avatar-ada-20261121T093000-7KQ2MX"
 _AVATAR = {
-    "small": f"https://api.example.com/files/{_AVATAR_NAME}.webp{_SIGNED}",
-    "large": f"https://api.example.com/files/{_AVATAR_NAME}_lg.webp{_SIGNED}",
+    "small": f"https://api.example.com/files/{_AVATAR_NAME}.webp",
+    "large": f"https://api.example.com/files/{_AVATAR_NAME}_lg.webp",
 }
 
 
 class AvatarSerializer(serializers.Serializer[dict[str, str]]):
-    """Addresses of square pictures (WebP), good for a while; they need no proof."""
+    """Addresses of square pictures (WebP), for whoever knows them: they need no proof, and stay until the avatar changes."""
 
     small = serializers.URLField(help_text="160 pixels a side.")
     large = serializers.URLField(help_text="600 pixels a side.")
