@@ -108,11 +108,21 @@ def deployment_is_hardened(app_configs: Any, **kwargs: Any) -> Iterable[CheckMes
         yield Error("REDIS_CACHE_URL or REDIS_STATE_URL is missing", id="handset.E013")
     if not settings.CELERY_BROKER_URL:
         yield Error("CELERY_BROKER_URL is missing", id="handset.E014")
-    if settings.TRUSTED_PROXY_COUNT < 0:
-        yield Error("TRUSTED_PROXY_COUNT is missing: say how many proxies stand in front, 0 if none", id="handset.E015")
+    if settings.CELERY_BROKER_URL.startswith("memory:"):
+        yield Error("CELERY_BROKER_URL is memory://, which no other process hears", id="handset.E018")
     if not settings.AWS_STORAGE_BUCKET_NAME and not settings.FILES_PATH:
         yield Error(
             "AWS_STORAGE_BUCKET_NAME is missing (or FILES_PATH, a folder that all servers share)", id="handset.E016"
         )
     if settings.ENVIRONMENT == "production" and not settings.ATTESTATION_PRODUCTION:
         yield Error("ATTESTATION_PRODUCTION is off", id="handset.E017")
+
+
+@register("handset")
+def proxies_are_counted(app_configs: Any, **kwargs: Any) -> Iterable[CheckMessage]:
+    """What proxies say is believed of as many as there are."""
+    if settings.TRUSTED_PROXY_COUNT < 0:
+        yield Error("TRUSTED_PROXY_COUNT is missing: say how many proxies stand in front", id="handset.E015")
+    if settings.ENVIRONMENT == "production" and settings.TRUSTED_PROXY_COUNT == 0:
+        # gunicorn speaks no TLS here: without a proxy that does, whoever calls could say that they came by it.
+        yield Error("TRUSTED_PROXY_COUNT is 0, but X-Forwarded-Proto is believed", id="handset.E019")

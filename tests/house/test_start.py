@@ -109,6 +109,26 @@ def test_a_run_of_the_outbox_ends_before_the_lease_of_what_it_took_up() -> None:
     assert django_settings.CELERY_TASK_TIME_LIMIT < outbox.LEASE_SECONDS
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("CELERY_BROKER_URL", "memory://", "CELERY_BROKER_URL is memory://, which no other process hears"),
+        ("TRUSTED_PROXY_COUNT", 0, "TRUSTED_PROXY_COUNT is 0, but X-Forwarded-Proto is believed"),
+        (
+            "TRUSTED_PROXY_COUNT",
+            -1,
+            "TRUSTED_PROXY_COUNT is missing: say how many proxies stand in front",
+        ),
+    ],
+)
+def test_what_only_seems_to_be_there_is_refused(settings: Any, name: str, value: object, sentence: str) -> None:
+    settings.EMBEDDED, settings.ENVIRONMENT = False, "production"
+    settings.TRUSTED_PROXY_COUNT, settings.CELERY_BROKER_URL = 1, "amqp://rabbitmq.example//"
+    before = {problem.msg for problem in checks.run_checks(tags=["handset"])}
+    setattr(settings, name, value)
+    assert {problem.msg for problem in checks.run_checks(tags=["handset"])} - before == {sentence}
+
+
 def test_a_deployment_says_where_its_files_lie(settings: Any) -> None:
     settings.EMBEDDED = False
     for bucket, folder, is_missing in (("", "", True), ("handset-files", "", False), ("", "/srv/files", False)):
