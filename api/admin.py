@@ -16,34 +16,8 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
+from api import models as tables
 from api.cms.access import staff_of
-from api.models import (
-    ApiKey,
-    AppKey,
-    AppVersion,
-    Attestation,
-    AuditEntry,
-    Contact,
-    ContactTerm,
-    Counter,
-    Device,
-    IdempotencyKey,
-    Invitation,
-    Job,
-    MailedProof,
-    MailTemplate,
-    Membership,
-    Notification,
-    Organization,
-    OutboxMessage,
-    RateLimit,
-    ReplayNonce,
-    Session,
-    SignInFailures,
-    SocialIdentity,
-    User,
-    WaitingListEntry,
-)
 from api.models.base import IdentityField, identity_of
 
 
@@ -148,7 +122,7 @@ class ReadOnlyAdmin(admin.ModelAdmin[models.Model]):
             return None
 
 
-@admin.register(User, site=site)
+@admin.register(tables.User, site=site)
 class UserAdmin(ReadOnlyAdmin):
     list_display = ("username", "email", "is_active", "is_staff", "is_superuser", "is_guest", "created_at")
     list_filter = ("is_active", "is_staff", "is_superuser", "is_guest")
@@ -156,7 +130,7 @@ class UserAdmin(ReadOnlyAdmin):
     exclude = ("password", "groups", "user_permissions")
 
 
-@admin.register(AppKey, site=site)
+@admin.register(tables.AppKey, site=site)
 class AppKeyAdmin(ReadOnlyAdmin):
     list_display = ("key_id", "platform", "status", "minimum_build", "maximum_build", "created_at")
     list_filter = ("platform", "status")
@@ -164,14 +138,14 @@ class AppKeyAdmin(ReadOnlyAdmin):
     exclude = ("sealed_secret",)
 
 
-@admin.register(Device, site=site)
+@admin.register(tables.Device, site=site)
 class DeviceAdmin(ReadOnlyAdmin):
     list_display = ("__str__", "platform", "app_version", "trust", "last_seen_at", "revoked_at", "created_at")
     list_filter = ("platform", "trust", "algorithm", ("revoked_at", admin.EmptyFieldListFilter))
     search_fields = ("id", "install_id")
 
 
-@admin.register(Attestation, site=site)
+@admin.register(tables.Attestation, site=site)
 class AttestationAdmin(ReadOnlyAdmin):
     list_display = ("device", "kind", "status", "trust", "refusal", "created_at", "judged_at")
     list_filter = ("kind", "status", "trust")
@@ -180,7 +154,7 @@ class AttestationAdmin(ReadOnlyAdmin):
     exclude = ("evidence",)
 
 
-@admin.register(Session, site=site)
+@admin.register(tables.Session, site=site)
 class SessionAdmin(ReadOnlyAdmin):
     list_display = ("id", "user", "device", "opened_by", "created_at", "refreshed_at", "ended_at", "end_reason")
     list_filter = ("end_reason", ("ended_at", admin.EmptyFieldListFilter))
@@ -188,7 +162,7 @@ class SessionAdmin(ReadOnlyAdmin):
     search_fields = ("id", "user", "device")
 
 
-@admin.register(SignInFailures, site=site)
+@admin.register(tables.SignInFailures, site=site)
 class SignInFailuresAdmin(ReadOnlyAdmin):
     """Without the digests, which also keeps the rows without pages of their own."""
 
@@ -197,7 +171,7 @@ class SignInFailuresAdmin(ReadOnlyAdmin):
     ordering = ("-updated_at",)
 
 
-@admin.register(SocialIdentity, site=site)
+@admin.register(tables.SocialIdentity, site=site)
 class SocialIdentityAdmin(ReadOnlyAdmin):
     list_display = ("provider", "subject", "user", "email", "created_at")
     list_filter = ("provider",)
@@ -205,7 +179,7 @@ class SocialIdentityAdmin(ReadOnlyAdmin):
     search_fields = ("subject",)
 
 
-@admin.register(Organization, site=site)
+@admin.register(tables.Organization, site=site)
 class OrganizationAdmin(ReadOnlyAdmin):
     list_display = ("name", "slug", "kind", "owner", "change_seq", "created_at")
     list_filter = ("kind",)
@@ -213,7 +187,7 @@ class OrganizationAdmin(ReadOnlyAdmin):
     search_fields = ("id", "slug", "owner")
 
 
-@admin.register(Membership, site=site)
+@admin.register(tables.Membership, site=site)
 class MembershipAdmin(ReadOnlyAdmin):
     list_display = ("id", "user", "organization", "role", "created_at")
     list_filter = ("role",)
@@ -221,7 +195,7 @@ class MembershipAdmin(ReadOnlyAdmin):
     search_fields = ("user", "organization")
 
 
-@admin.register(Invitation, site=site)
+@admin.register(tables.Invitation, site=site)
 class InvitationAdmin(ReadOnlyAdmin):
     list_display = ("id", "email", "organization", "role", "state", "sent_at", "expires_at")
     list_filter = ("state", "role")
@@ -229,7 +203,7 @@ class InvitationAdmin(ReadOnlyAdmin):
     search_fields = ("id", "email_identity")
 
 
-@admin.register(ApiKey, site=site)
+@admin.register(tables.ApiKey, site=site)
 class ApiKeyAdmin(ReadOnlyAdmin):
     list_display = (
         "prefix",
@@ -245,7 +219,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     search_fields = ("id", "prefix", "organization")
 
 
-@admin.register(Contact, site=site)
+@admin.register(tables.Contact, site=site)
 class ContactAdmin(ReadOnlyAdmin):
     list_display = ("display_name", "slug", "organization", "version", "change_seq", "deleted_at", "created_at")
     list_filter = (("deleted_at", admin.EmptyFieldListFilter),)
@@ -253,27 +227,33 @@ class ContactAdmin(ReadOnlyAdmin):
     search_fields = ("id", "slug", "organization")
 
 
-@admin.register(ContactTerm, site=site)
+@admin.register(tables.ContactTerm, site=site)
 class ContactTermAdmin(ReadOnlyAdmin):
     list_display = ("id", "term", "weight", "organization", "contact")
     list_select_related = ("organization", "contact")
     search_fields = ("contact",)
 
 
-@admin.register(AuditEntry, site=site)
+@admin.register(tables.AuditEntry, site=site)
 class AuditEntryAdmin(ReadOnlyAdmin):
     list_display = ("id", "at", "action", "outcome", "actor_kind", "actor_id", "target_kind", "target_id", "address")
     search_fields = ("id", "actor_id", "organization_id")
 
 
-@admin.register(OutboxMessage, site=site)
+@admin.register(tables.AuditDay, site=site)
+class AuditDayAdmin(ReadOnlyAdmin):
+    list_display = ("day", "first_number", "count", "key_id", "removed_at")
+    search_fields = ("day",)
+
+
+@admin.register(tables.OutboxMessage, site=site)
 class OutboxMessageAdmin(ReadOnlyAdmin):
     list_display = ("id", "task", "created_at", "due_at", "attempts", "done_at", "failed_at", "last_error")
     list_filter = (("done_at", admin.EmptyFieldListFilter), ("failed_at", admin.EmptyFieldListFilter))
     search_fields = ("id", "dedup_key")
 
 
-@admin.register(Job, site=site)
+@admin.register(tables.Job, site=site)
 class JobAdmin(ReadOnlyAdmin):
     list_display = ("id", "type", "owner", "state", "progress", "error", "created_at", "ended_at")
     list_filter = ("state",)
@@ -281,13 +261,13 @@ class JobAdmin(ReadOnlyAdmin):
     search_fields = ("id", "owner")
 
 
-@admin.register(WaitingListEntry, site=site)
+@admin.register(tables.WaitingListEntry, site=site)
 class WaitingListEntryAdmin(ReadOnlyAdmin):
     list_display = ("email", "created_at")
     search_fields = ("id", "email_identity")
 
 
-@admin.register(ReplayNonce, site=site)
+@admin.register(tables.ReplayNonce, site=site)
 class ReplayNonceAdmin(ReadOnlyAdmin):
     """Without the digests, which also keeps the rows without pages of their own."""
 
@@ -296,27 +276,27 @@ class ReplayNonceAdmin(ReadOnlyAdmin):
     ordering = ("-expires_at",)
 
 
-@admin.register(RateLimit, site=site)
+@admin.register(tables.RateLimit, site=site)
 class RateLimitAdmin(ReadOnlyAdmin):
     list_display = ("key", "arrival_us")
     ordering = ("-arrival_us",)
     search_fields = ("key",)
 
 
-@admin.register(Counter, site=site)
+@admin.register(tables.Counter, site=site)
 class CounterAdmin(ReadOnlyAdmin):
     list_display = ("key", "value", "expires_at")
     ordering = ("-expires_at",)
     search_fields = ("key",)
 
 
-@admin.register(AppVersion, site=site)
+@admin.register(tables.AppVersion, site=site)
 class AppVersionAdmin(ReadOnlyAdmin):
     list_display = ("platform", "minimum_version", "store_url", "updated_at")
     search_fields = ("platform",)
 
 
-@admin.register(IdempotencyKey, site=site)
+@admin.register(tables.IdempotencyKey, site=site)
 class IdempotencyKeyAdmin(ReadOnlyAdmin):
     """Without the digests and the answers, which also keeps the rows without pages of their own."""
 
@@ -325,7 +305,7 @@ class IdempotencyKeyAdmin(ReadOnlyAdmin):
     ordering = ("-claimed_at",)
 
 
-@admin.register(MailedProof, site=site)
+@admin.register(tables.MailedProof, site=site)
 class MailedProofAdmin(ReadOnlyAdmin):
     list_display = ("id", "purpose", "user", "device", "attempts", "created_at", "expires_at", "used_at")
     list_filter = ("purpose",)
@@ -334,14 +314,14 @@ class MailedProofAdmin(ReadOnlyAdmin):
     exclude = ("salt",)
 
 
-@admin.register(MailTemplate, site=site)
+@admin.register(tables.MailTemplate, site=site)
 class MailTemplateAdmin(ReadOnlyAdmin):
     list_display = ("kind", "subject", "updated_by", "updated_at")
     list_select_related = ("updated_by",)
     search_fields = ("kind",)
 
 
-@admin.register(Notification, site=site)
+@admin.register(tables.Notification, site=site)
 class NotificationAdmin(ReadOnlyAdmin):
     list_display = ("id", "recipient", "type", "created_at", "read_at")
     list_filter = ("type",)

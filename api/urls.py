@@ -19,6 +19,7 @@ DOMAINS = [
     ("", "users"),  # users/…, me/
     ("", "orgs"),  # orgs/…, invitations/
     ("orgs/", "api_keys"),
+    ("orgs/", "audit"),
     ("contacts/", "contacts"),
     ("tasks/", "jobs"),
 ]

@@ -1,7 +1,7 @@
 """The schema: one module per domain word, all re-exported here."""
 
 from api.models.api_keys import ApiKey
-from api.models.audit import ActorKind, AuditEntry, Channel, Outcome
+from api.models.audit import ActorKind, AuditDay, AuditEntry, Channel, Outcome
 from api.models.auth import (
     STRANGERS_END_REASONS,
     EndReason,
@@ -36,6 +36,7 @@ __all__ = [
     "Attestation",
     "AttestationKind",
     "AttestationStatus",
+    "AuditDay",
     "AuditEntry",
     "Channel",
     "Contact",

@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from api.models.base import one_of
+from api.models.base import DigestField, one_of
 
 
 class ActorKind(models.TextChoices):
@@ -29,7 +29,12 @@ class Outcome(models.TextChoices):
 
 
 class AuditEntry(models.Model):
-    """One event. References are plain ids, not foreign keys: the trail outlives what it speaks of."""
+    """One event. References are plain ids, not foreign keys: the trail outlives what it speaks of.
+
+    `commitment` is a digest of what is personal (address, changes, reason) with the salt, `digest` a keyed one of all the
+    rest and the commitment. A number and its `mac`, the link to the row before, come a little later (`AuditDay`). So
+    what is personal can be erased, with the salt, and the chain still holds.
+    """
 
     id = models.BigAutoField(primary_key=True)
     at = models.DateTimeField()
@@ -50,6 +55,13 @@ class AuditEntry(models.Model):
     changes = models.JSONField(default=dict)  # field -> [before, after]; never a secret
     reason = models.CharField(max_length=500, blank=True)
 
+    key_id = models.CharField(max_length=32, blank=True)  # of the ring that `digest` is keyed with
+    salt = models.BinaryField(max_length=16, null=True)
+    commitment = DigestField(default=bytes(32))
+    digest = DigestField(default=bytes(32))
+    number = models.PositiveBigIntegerField(null=True, blank=True, unique=True)
+    mac = DigestField(null=True)
+
     class Meta:
         db_table = "audit_entry"
         verbose_name_plural = "audit entries"
@@ -65,3 +77,24 @@ class AuditEntry(models.Model):
             models.Index(fields=["action", "at"], name="audit_of_action"),
             models.Index(fields=["at"], name="audit_by_time"),
         )
+
+
+class AuditDay(models.Model):
+    """The rows that were numbered on a day: `count` of them from `first_number` on, chained from `before`, the head of the
+    day before, to `head`. `mac` seals this row.
+    """
+
+    day = models.DateField(primary_key=True)
+    first_number = models.PositiveBigIntegerField()
+    count = models.PositiveBigIntegerField()
+    before = DigestField()
+    head = DigestField()
+    key_id = models.CharField(max_length=32)
+    mac = DigestField()
+    removed_at = models.DateTimeField(null=True, blank=True)  # its rows were kept long enough
+
+    class Meta:
+        db_table = "audit_day"
+
+    def __str__(self) -> str:
+        return self.day.isoformat()

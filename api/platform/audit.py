@@ -6,6 +6,7 @@ from typing import Any
 from django.utils import timezone
 
 from api.models import AuditEntry, Outcome
+from api.platform import audit_chain
 from api.platform.callers import Caller
 from api.platform.statements import insert
 
@@ -39,4 +40,5 @@ def record(
         changes=changes or {},
         reason=caller.reason,
     )
+    audit_chain.commit(entry)
     insert([entry])

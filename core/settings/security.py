@@ -68,6 +68,9 @@ PLAY_INTEGRITY_PACKAGE = env.text("PLAY_INTEGRITY_PACKAGE")
 PLAY_INTEGRITY_DECRYPTION_KEY = env.text("PLAY_INTEGRITY_DECRYPTION_KEY")
 PLAY_INTEGRITY_VERIFICATION_KEY = env.text("PLAY_INTEGRITY_VERIFICATION_KEY")
 
+# How long rows of the audit trail are kept; 0: for good. Whole days go.
+AUDIT_RETENTION_DAYS = env.integer("AUDIT_RETENTION_DAYS", 730)
+
 # Of the embedded default's demo logins.
 DEMO_PASSWORD = env.kept("demo_password", lambda: secrets.token_urlsafe(12)) if EMBEDDED else ""
 

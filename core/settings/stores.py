@@ -120,6 +120,8 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_SOFT_TIME_LIMIT = 240
 CELERY_TASK_TIME_LIMIT = 270
 CELERY_BEAT_SCHEDULE = {
+    "audit.seal": 60,
+    "audit.sweep": 3600,
     "outbox": {"task": "outbox.run", "schedule": 2.0, "options": {"expires": 2}},
     "schedule": {"task": "outbox.schedule", "schedule": 60.0, "options": {"expires": 60}},
 }

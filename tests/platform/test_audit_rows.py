@@ -36,6 +36,8 @@ def test_a_row_says_all_that_is_known_about_the_caller() -> None:
     row = AuditEntry.objects.values().get()
     assert row.pop("id")
     assert row.pop("at")
+    for name in ("key_id", "salt", "commitment", "digest", "number", "mac"):  # test_audit_chain.py
+        row.pop(name)
     assert row == {
         "action": "org.member_removed",
         "outcome": "refused",

@@ -181,6 +181,7 @@ LINES: dict[str, Line] = {
         body={"id": "{invitation_id}"},
         but={GUEST: (403, "account_required"), **dict.fromkeys((*MEMBERS, REMOVED), NOT_THERE)},
     ),
+    f"GET {ORG}audit/": Line("audit.read", 200),
     f"GET {ORG}api-keys/": Line("api_keys.manage", 200),
     f"POST {ORG}api-keys/": Line("api_keys.manage", 201, {"name": "New", "scopes": ["contacts:*"]}),
     f"DELETE {API_KEY}": Line("api_keys.manage", 204),

@@ -27,6 +27,7 @@ PERMISSIONS: Mapping[str, frozenset[str]] = {
     "members.manage": _ADMINS,  # and only owners touch owners
     "invitations.manage": _ADMINS,
     "api_keys.manage": _ADMINS,
+    "audit.read": _ADMINS,
     "contacts.read": _EVERYONE,
     "contacts.create": _WORKERS,
     "contacts.update": _WORKERS,

@@ -1,0 +1,62 @@
+"""Keeping the audit trail: numbering it, keeping a copy of each day's head elsewhere, removing it by days, erasing."""
+
+import uuid
+from datetime import date, timedelta
+
+from django.conf import settings
+from django.db.models import Q
+from django.utils import timezone
+
+from api.models import AuditDay, AuditEntry
+from api.platform import audit, audit_chain, storage
+from api.platform.audit_verification import Trail, Verified, kept_copy, kept_name
+from api.platform.callers import Caller
+from api.platform.transactions import transactional
+
+_ERASED_AT_ONCE = 1000
+
+
+def seal() -> None:
+    """Numbers what has no number yet."""
+    while audit_chain.seal():
+        pass
+
+
+def keep_day(day: date) -> None:
+    """Keeps a copy of a closed day's head where files are; harmless when repeated."""
+    row = AuditDay.objects.get(day=day)
+    if not storage.exists(kept_name(day)):
+        storage.save(kept_name(day), kept_copy(row))
+
+
+def verify() -> tuple[Verified, list[str]]:
+    """What was looked at, and what is wrong with it."""
+    trail = Trail()
+    return trail.verify(), trail.faults
+
+
+def remove_old_days() -> None:
+    """Removes the rows of days that were kept long enough; the days stay, so that the chain can still be verified."""
+    if not settings.AUDIT_RETENTION_DAYS:
+        return
+    before = timezone.now().date() - timedelta(days=settings.AUDIT_RETENTION_DAYS)
+    for day in AuditDay.objects.filter(day__lt=before).order_by("day").values_list("day", flat=True):
+        while audit_chain.remove_day(day):
+            pass
+
+
+@transactional
+def erase_person(caller: Caller, *, user_id: uuid.UUID) -> int:
+    """Erases what rows by and about a person hold of them beside ids, a thousand at a time; returns how many. Part of an
+    erasure, which repeats it until there is nothing left.
+    """
+    theirs = Q(actor_id=str(user_id)) | Q(target_kind="user", target_id=str(user_id))
+    ids = (
+        AuditEntry.objects.filter(theirs, salt__isnull=False)
+        .exclude(action="audit.erased")
+        .values_list("id", flat=True)
+    )
+    erased = audit_chain.erase_personal(ids[:_ERASED_AT_ONCE])
+    if erased:
+        audit.record(caller, "audit.erased", target_kind="user", target_id=user_id, changes={"rows": [None, erased]})
+    return erased

@@ -1,0 +1,179 @@
+"""What makes the audit trail tell of tampering: each row is keyed to its contents, and chained to the one before.
+
+Writers only commit to what they write, so they wait for nobody. Numbers and links are given a moment later, in batches,
+by `seal`; until then a row that is removed leaves no gap. A day's head leaves the database when the day is over.
+"""
+
+import hashlib
+import hmac
+import os
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from typing import Any
+
+import orjson
+import structlog
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from api.models import AuditDay, AuditEntry
+from api.platform import outbox
+from api.platform.keys import derive, ring
+from api.platform.transactions import transactional
+
+log = structlog.get_logger(__name__)
+
+PERSONAL = ("address", "changes", "reason")
+_PUBLIC = (
+    "at",
+    "action",
+    "outcome",
+    "channel",
+    "actor_kind",
+    "actor_id",
+    "on_behalf_of",
+    "organization_id",
+    "target_kind",
+    "target_id",
+    "device_id",
+    "request_id",
+)
+# What a row is verified by.
+COLUMNS = ("id", *_PUBLIC, *PERSONAL, "key_id", "salt", "commitment", "digest", "number", "mac")
+BEGINNING = bytes(32)  # what the first row of all is chained to
+
+
+def commit(entry: AuditEntry) -> None:
+    """Gives a new row its digests."""
+    entry.key_id, entry.salt = ring(settings.FIELD_KEYS).current, os.urandom(16)
+    row = {column: getattr(entry, column) for column in (*_PUBLIC, *PERSONAL)}
+    entry.commitment = commitment_of(row, entry.salt)
+    entry.digest = digest_of(row, entry.commitment, entry.key_id)
+
+
+def commitment_of(row: Mapping[str, Any], salt: bytes) -> bytes:
+    """What stands for the personal members of a row."""
+    return hashlib.sha256(salt + _canonical([row[column] for column in PERSONAL])).digest()
+
+
+def digest_of(row: Mapping[str, Any], commitment: bytes, key_id: str) -> bytes:
+    """What ties the members of a row together. Raises KeyError when the key has left the ring."""
+    return _keyed(key_id, b"row", _canonical([row[column] for column in _PUBLIC]) + commitment)
+
+
+def link_of(before: bytes, number: int, digest: bytes, key_id: str) -> bytes:
+    """What ties a row to the one before. Raises KeyError."""
+    return _keyed(key_id, b"link", before + number.to_bytes(8) + digest)
+
+
+def seal_of_day(day: AuditDay) -> bytes:
+    """What ties the members of a day together. Raises KeyError."""
+    facts = [day.day, day.first_number, day.count, day.removed_at is not None]
+    return _keyed(day.key_id, b"day", _canonical(facts) + bytes(day.before) + bytes(day.head))
+
+
+def _keyed(key_id: str, purpose: bytes, message: bytes) -> bytes:
+    return hmac.digest(_key(settings.FIELD_KEYS, key_id), purpose + b"|" + message, "sha256")
+
+
+_keys: dict[tuple[str, str], bytes] = {}
+
+
+def _key(text: str, key_id: str) -> bytes:
+    if (text, key_id) not in _keys:
+        _keys[text, key_id] = derive(ring(text).keys[key_id], info=b"handset/v1|audit")
+    return _keys[text, key_id]
+
+
+def _canonical(values: Any) -> bytes:
+    """The same bytes whatever a database has made of the spelling: 1e2, 100.0 and 100 are one number."""
+    return orjson.dumps(_plain(values), option=orjson.OPT_SORT_KEYS)
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case dict():
+            return {str(name): _plain(each) for name, each in value.items()}
+        case list() | tuple():
+            return [_plain(each) for each in value]
+        case bool() | None:
+            return value
+        case float() | int():
+            return str(int(value) if value == int(value) else value)
+        case datetime():
+            return value.isoformat(timespec="microseconds")
+        case _:
+            return str(value)
+
+
+_SEAL = "UPDATE audit_entry SET number = %s, mac = %s WHERE id = %s"
+
+
+@transactional
+def seal(*, most: int = 1000) -> int:
+    """Numbers and chains up to `most` rows that have no number yet, oldest first; returns how many."""
+    pending = AuditEntry.objects.filter(number=None).order_by("id")
+    if not pending.exists():
+        return 0
+    day = _locked_day(timezone.now().date())
+    number, head = day.first_number + day.count, bytes(day.head)
+    links = []
+    for key, digest, key_id in pending.values_list("id", "digest", "key_id")[:most]:
+        # A row without a known key was not written by us: it is chained all the same, and found when it is verified.
+        used = key_id if key_id in ring(settings.FIELD_KEYS).keys else day.key_id
+        head = link_of(head, number, bytes(digest), used)
+        links.append((number, head, key))
+        number += 1
+    with connection.cursor() as cursor:
+        cursor.executemany(_SEAL, links)
+    day.count, day.head = day.count + len(links), head
+    _store(day)
+    log.info("audit.sealed", day=str(day.day), number=number - 1, head=head.hex())
+    return len(links)
+
+
+def _locked_day(today: date) -> AuditDay:
+    """Today, begun if it has not been; locked, as the end of the chain is there. Part of the caller's transaction."""
+    while True:
+        last = AuditDay.objects.select_for_update().order_by("-day").first()
+        if last is None or last.day < today:
+            key_id = ring(settings.FIELD_KEYS).current
+            head = bytes(last.head) if last else BEGINNING
+            first = last.first_number + last.count if last else 1
+            day = AuditDay(day=today, first_number=first, count=0, before=head, head=head, key_id=key_id)
+            day.mac = seal_of_day(day)
+            day.save(force_insert=True)
+            if last is not None:
+                log.info("audit.day_closed", day=str(last.day), count=last.count, head=bytes(last.head).hex())
+                outbox.enqueue("audit.keep_day", {"day": str(last.day)}, dedup_key=f"audit-day:{last.day}")
+            return day
+        # While we waited for the last day, somebody may have begun another one.
+        if not AuditDay.objects.filter(day__gt=last.day).exists():
+            return last
+
+
+def _store(day: AuditDay) -> None:
+    day.key_id = ring(settings.FIELD_KEYS).current
+    day.mac = seal_of_day(day)
+    day.save()
+
+
+@transactional
+def remove_day(day: date, *, most: int = 5000) -> int:
+    """Removes up to `most` rows of a closed day, which keeps its place in the chain; returns how many."""
+    gone = AuditDay.objects.select_for_update().get(day=day)
+    if gone.removed_at is None:
+        gone.removed_at = timezone.now()
+        _store(gone)
+    numbers = {"number__gte": gone.first_number, "number__lt": gone.first_number + gone.count}
+    ids = list(AuditEntry.objects.filter(**numbers).order_by("number").values_list("id", flat=True)[:most])
+    return AuditEntry.objects.filter(id__in=ids).delete()[0]
+
+
+def erase_personal(ids: Iterable[int]) -> int:
+    """Erases what is personal of rows, which then still stand in the chain; returns how many. Part of the caller's
+    transaction, which records it.
+    """
+    rows = AuditEntry.objects.filter(id__in=list(ids), salt__isnull=False)
+    return rows.update(address=None, changes={}, reason="", salt=None)

@@ -1,0 +1,135 @@
+"""Whether the audit trail is as it was written: every row, every link, every day, and what was kept of the days elsewhere."""
+
+import hmac
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
+from typing import Any, NamedTuple
+
+import orjson
+from django.db.models import Q
+from django.utils import timezone
+
+from api.exceptions import NotThere
+from api.models import AuditDay, AuditEntry
+from api.platform import audit_chain, storage
+from api.platform.audit_chain import BEGINNING, COLUMNS
+
+_READ_AT_ONCE = 2000
+_LOOKED_BACK_DAYS = 31  # for days of which nothing is there any more, if it is not older itself
+
+
+class Verified(NamedTuple):
+    rows: int
+    days: int
+    erased: int  # rows whose personal members are gone
+    unsealed: int
+
+
+class Trail:
+    """One walk over the trail. `faults` says what is wrong, in the order in which it is met."""
+
+    def __init__(self) -> None:
+        self.faults: list[str] = []
+        self._rows = self._erased = self._erasures = 0
+
+    def verify(self) -> Verified:
+        days = list(AuditDay.objects.order_by("day"))
+        head, number = BEGINNING, 1
+        for day in days:
+            self._check_day(day, head, number)
+            if day.removed_at is None:
+                self._check_rows_of(day)
+            head, number = bytes(day.head), day.first_number + day.count
+        self._look_for_days_beside({day.day for day in days})
+        outside = Q(number__gte=number) | Q(number__lt=days[0].first_number) if days else Q(number__isnull=False)
+        for found in AuditEntry.objects.filter(outside).values_list("number", flat=True)[:10]:
+            self.faults.append(f"row {found} belongs to no day")
+        unsealed = 0
+        for row in _rows(AuditEntry.objects.filter(number=None).order_by("id")):
+            unsealed += 1
+            self._check_row(row, f"row with id {row['id']}, not numbered yet")
+        if self._erased > self._erasures:
+            self.faults.append(f"{self._erased} rows were erased, and only {self._erasures} erasures recorded")
+        return Verified(self._rows, len(days), self._erased, unsealed)
+
+    def _look_for_days_beside(self, known: set[date]) -> None:
+        """A day that went with all its rows has left its copy behind."""
+        today = timezone.now().date()
+        day = min({*known, today - timedelta(days=_LOOKED_BACK_DAYS)})
+        while day <= today:
+            if day not in known and storage.exists(kept_name(day)):
+                self.faults.append(f"{day} is missing")
+            day += timedelta(days=1)
+
+    def _check_day(self, day: AuditDay, head: bytes, number: int) -> None:
+        try:
+            is_sealed = hmac.compare_digest(bytes(day.mac), audit_chain.seal_of_day(day))
+        except KeyError:
+            is_sealed = False
+        if not is_sealed:
+            self.faults.append(f"{day} was altered")
+        if bytes(day.before) != head or day.first_number != number:
+            self.faults.append(f"{day} does not follow the day before it")
+        try:
+            with storage.opened(kept_name(day.day)) as file:
+                kept = file.read()
+        except NotThere:
+            return  # the present day, or one whose copy is still to be made
+        if kept != kept_copy(day):
+            self.faults.append(f"{day} is not what was kept of it elsewhere")
+
+    def _check_rows_of(self, day: AuditDay) -> None:
+        head, expected = bytes(day.before), day.first_number
+        end = day.first_number + day.count
+        numbered = AuditEntry.objects.filter(number__gte=day.first_number, number__lt=end).order_by("number")
+        for row in _rows(numbered):
+            number = row["number"]
+            if number != expected:
+                self.faults.append(f"{day}: rows {expected} to {number - 1} are missing")
+            else:
+                self._check_link(row, head)
+            self._check_row(row, f"row {number}")
+            self._rows += 1
+            head, expected = bytes(row["mac"] or b""), number + 1
+        if expected != end:
+            self.faults.append(f"{day}: rows {expected} to {end - 1} are missing")
+        elif head != bytes(day.head):
+            self.faults.append(f"{day}: its last row is not its head")
+
+    def _check_link(self, row: Mapping[str, Any], head: bytes) -> None:
+        try:
+            link = audit_chain.link_of(head, row["number"], bytes(row["digest"]), row["key_id"])
+        except KeyError:
+            link = b""
+        if not hmac.compare_digest(link, bytes(row["mac"] or b"")):
+            self.faults.append(f"row {row['number']} does not follow the row before it")
+
+    def _check_row(self, row: Mapping[str, Any], name: str) -> None:
+        commitment = bytes(row["commitment"])
+        try:
+            is_whole = hmac.compare_digest(bytes(row["digest"]), audit_chain.digest_of(row, commitment, row["key_id"]))
+        except KeyError:
+            is_whole = False
+        if row["salt"] is None:
+            self._erased += 1
+            is_whole = is_whole and row["address"] is None and row["changes"] == {} and row["reason"] == ""
+        elif audit_chain.commitment_of(row, bytes(row["salt"])) != commitment:
+            is_whole = False
+        if not is_whole:
+            self.faults.append(f"{name} was altered")
+        elif row["action"] == "audit.erased":
+            self._erasures += int(row["changes"]["rows"][1])
+
+
+def _rows(rows: Any) -> Iterator[Mapping[str, Any]]:
+    return iter(rows.values(*COLUMNS).iterator(chunk_size=_READ_AT_ONCE))
+
+
+def kept_name(day: date) -> str:
+    return f"audit/{day}.json"
+
+
+def kept_copy(day: AuditDay) -> bytes:
+    """What leaves the database of a day that is over."""
+    facts = {"first_number": day.first_number, "count": day.count, "head": bytes(day.head).hex()}
+    return orjson.dumps({"day": str(day), **facts})
