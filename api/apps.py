@@ -5,6 +5,8 @@ from pkgutil import iter_modules
 
 from django.apps import AppConfig
 
+from api.platform import connections
+
 
 class ApiConfig(AppConfig):
     name = "api"
@@ -12,6 +14,7 @@ class ApiConfig(AppConfig):
 
     def ready(self) -> None:
         import_module("api.checks")  # registers them
+        connections.trust_recent()
         load_tasks()
 
 

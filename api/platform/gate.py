@@ -97,7 +97,7 @@ def _from_redis(counted: Sequence[Limit], claims: Claims | None, user_id: uuid.U
     for limit in counted:
         arguments += (limit.emission_us, limit.burst_us)
     with state.guarded():
-        epoch, mark, entry, version, spent = state.script(_ADMIT)(keys=keys, args=arguments)
+        epoch, mark, entry, version, spent = state.call(_ADMIT, keys, arguments)
     decision = limits.decision_of(counted, spent)
     if not is_proven:
         return Admission(decision, SessionState.LIVE, {})

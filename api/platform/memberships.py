@@ -6,10 +6,12 @@ are under way: the first of two that clears up does not let the cache be filled 
 never kept, and a process that dies between commit and clearing up leaves a mark that runs out by itself.
 """
 
+import functools
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -83,7 +85,7 @@ def _of_person(user_id: Any) -> Rows:
 def from_cache(user_id: uuid.UUID, entry: bytes | None, version: bytes | None) -> Memberships:
     """The memberships that a cache entry holds; read from the rows, and kept if still allowed, when it holds none."""
     if entry is not None and not entry.startswith(_MARK):
-        return {uuid.UUID(hex=key): Member(*place) for key, *place in orjson.loads(entry)}
+        return _unpacked(entry)
     found = of_person(user_id)
     if entry is None:
         packed = orjson.dumps([[key.hex, *member] for key, member in found.items()])
@@ -108,6 +110,11 @@ def noting() -> Iterator[set[uuid.UUID]]:
         yield _noted.get()
     finally:
         _noted.reset(token)
+
+
+@functools.lru_cache(1024)
+def _unpacked(entry: bytes) -> Memberships:
+    return MappingProxyType({uuid.UUID(hex=key): Member(*place) for key, *place in orjson.loads(entry)})
 
 
 def changing(user_ids: Iterable[uuid.UUID]) -> None:

@@ -4,9 +4,12 @@ Without REDIS_STATE_URL there is none, and the mechanisms above this module use 
 """
 
 import functools
+import os
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
 
 import redis
 from django.conf import settings
@@ -72,6 +75,47 @@ def _script(url: str, source: str) -> Script:
 def script(source: str) -> Script:
     """A Lua script, sent by its digest once the server knows it; runs atomically."""
     return _script(settings.REDIS_STATE_URL, source)
+
+
+class _Line(threading.local):
+    """The connection that this thread has for `call`: to take one from the pool each time costs as much as the call."""
+
+    whose: tuple[int, str] | None = None  # process and URL
+    connection: Any = None
+
+
+_line = _Line()
+
+
+def call(source: str, keys: Sequence[str], args: Sequence[int]) -> Any:
+    """What a script answers, for the one call of every request. Raises redis.RedisError; OSError.
+
+    It may run twice where the connection breaks: what it does then must at worst be too careful.
+    """
+    command = (script(source).sha, len(keys), *keys, *args)
+    whose = (os.getpid(), settings.REDIS_STATE_URL)
+    if _line.whose == whose:
+        # The server may have closed it since, where it was started anew.
+        with suppress(redis.ConnectionError):
+            return _asked(_line.connection, command, source)
+    pool = client().connection_pool
+    _line.whose, _line.connection = whose, pool.connection_class(**pool.connection_kwargs)
+    return _asked(_line.connection, command, source)
+
+
+def _asked(connection: Any, command: Sequence[Any], source: str) -> Any:
+    try:
+        connection.send_command("EVALSHA", *command)
+        try:
+            return connection.read_response()
+        except redis.exceptions.NoScriptError:
+            connection.send_command("EVAL", source, *command[1:])
+            return connection.read_response()
+    except redis.ResponseError:
+        raise
+    except BaseException:
+        connection.disconnect()  # an answer may still come, which must not be taken for that of the next command
+        raise
 
 
 def epoch() -> int:

@@ -1,0 +1,46 @@
+"""Connections to the database, between requests."""
+
+import select
+import time
+import weakref
+from typing import Any
+
+from django.core.signals import request_finished, request_started
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+# After a request a connection is believed to work for so long, unless the server has closed it.
+_TRUSTED_SECONDS = 1.0
+
+_used_at: "weakref.WeakKeyDictionary[BaseDatabaseWrapper, float]" = weakref.WeakKeyDictionary()
+
+
+def trust_recent() -> None:
+    """From now on CONN_HEALTH_CHECKS asks only connections that were idle for a while: a busy server would pay a round
+    trip in every request.
+    """
+    request_started.connect(_skip_check)
+    request_finished.connect(_note_use)
+
+
+def _skip_check(**_: Any) -> None:
+    now = time.monotonic()
+    connection: Any  # the flag below is not among what its type knows
+    for connection in connections.all(initialized_only=True):
+        if now - _used_at.get(connection, 0) < _TRUSTED_SECONDS and not _was_closed(connection.connection):
+            connection.health_check_done = True
+
+
+def _note_use(**_: Any) -> None:
+    now = time.monotonic()
+    for connection in connections.all(initialized_only=True):
+        _used_at[connection] = now
+
+
+def _was_closed(raw: Any) -> bool:
+    """Whether there is something to read where nothing was asked: the end, or a word of farewell."""
+    if not hasattr(raw, "fileno"):
+        return True  # there is none, or it is a file
+    poll = select.poll()
+    poll.register(raw.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
