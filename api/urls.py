@@ -11,17 +11,17 @@ from api.apis.auth.urls import well_known
 
 app_name = "api"
 
-# prefix under /api/v1/ -> domain
+# prefix under /api/v1/ -> domain. What has no prefix stands last: each of its addresses is looked at in turn.
 DOMAINS = [
-    ("device/", "onboarding"),
-    ("devices/", "devices"),
-    ("", "auth"),  # auth/…, token/…
-    ("", "users"),  # users/…, me/
-    ("", "orgs"),  # orgs/…, invitations/
-    ("orgs/", "api_keys"),
-    ("orgs/", "audit"),
     ("contacts/", "contacts"),
     ("tasks/", "jobs"),
+    ("devices/", "devices"),
+    ("device/", "onboarding"),
+    ("", "users"),  # users/…, me/
+    ("orgs/", "api_keys"),
+    ("orgs/", "audit"),
+    ("", "orgs"),  # orgs/…, invitations/
+    ("", "auth"),  # auth/…, token/…
 ]
 
 _views = {

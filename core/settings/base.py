@@ -66,7 +66,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "core.middleware.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "corsheaders.middleware.CorsMiddleware",
+    "core.middleware.CrossOriginMiddleware",
     "core.middleware.BulkheadMiddleware",
     "core.middleware.CompressionMiddleware",
     "core.middleware.SlashMiddleware",
