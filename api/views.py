@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.http import http_date
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
-from rest_framework.response import Response
+from rest_framework.response import Response as RestResponse
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
@@ -31,6 +31,7 @@ from api.platform.tokens import TokenRevoked
 from api.platform.versions import VersionConflict
 from api.renderers import to_json
 from api.requests import ApiRequest, UnknownParameter, require_known_app, require_no_parameters
+from api.responses import Response
 
 
 class SignatureRequired(ApiError):
@@ -142,18 +143,20 @@ class ApiView(APIView):
             prepare(request, *self.args, **self.kwargs)
         return idempotency.answered_once(request, key, perform) if key else perform()
 
-    def _rendered(self, request: ApiRequest, response: HttpResponse, fields: frozenset[str] | None) -> HttpResponse:
+    def _rendered(
+        self, request: ApiRequest, response: Response | HttpResponse, fields: frozenset[str] | None
+    ) -> HttpResponse:
         """The bytes of an answer, with the entity tag of what it represents; 304 for who has it already."""
-        if not isinstance(response, Response):
+        if isinstance(response, HttpResponse):
+            assert not isinstance(response, RestResponse), "answer with api.responses.Response, which costs less"
             return response
-        data = response.data
+        data, status, headers = response
         version = data.get("version") if isinstance(data, dict) else None
         body = b"" if data is None else to_json(_cut(data, fields) if fields else data)
-        headers = {name: value for name, value in response.items() if name != "Content-Type"}
-        rendered = HttpResponse(body, "application/json", response.status_code, headers=headers)
+        rendered = HttpResponse(body, "application/json", status, headers=headers)
         if data is None:
             del rendered["Content-Type"]
-        elif not self.is_confidential and "ETag" not in rendered and response.status_code < HTTPStatus.MULTIPLE_CHOICES:
+        elif not self.is_confidential and "ETag" not in rendered and status < HTTPStatus.MULTIPLE_CHOICES:
             rendered["ETag"] = conditions.etag_of(body, version=version)
         if request.method in {"GET", "HEAD"} and "ETag" in rendered:
             etag = rendered["ETag"]
@@ -253,7 +256,7 @@ class ApiView(APIView):
             raise InvalidInput.of("", "unknown_field", "This call takes no body.")
 
     def finalize_response(self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any) -> Any:
-        response = super().finalize_response(request, cast("Response", response), *args, **kwargs)
+        response = super().finalize_response(request, cast("RestResponse", response), *args, **kwargs)
         throttling.add_headers(response, self.decision)
         response["Cache-Control"] = "no-store" if self.is_confidential else self.cache_control
         response["Vary"] = "Authorization"

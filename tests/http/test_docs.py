@@ -14,7 +14,7 @@ from django.urls import resolve
 from openapi_spec_validator import validate
 
 from api.apis.contacts.views import CONTACTS
-from api.apis.orgs.views import ORGANIZATIONS
+from api.apis.orgs.views.organizations import ORGANIZATIONS
 from api.checks import PUBLIC_ROUTES
 from api.pagination import ListRules
 from api.urls import DOMAINS

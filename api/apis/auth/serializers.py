@@ -39,6 +39,8 @@ class RefreshSerializer(fields.StrictSerializer):
 
 
 class TokenSerializer(fields.StrictSerializer):
+    """An access or a refresh token."""
+
     example = {"token": _REFRESH_TOKEN}
 
     token = fields.SecretField(max_length=4096)

@@ -18,18 +18,24 @@ _ENTRIES_MAX = 20
 
 # `label` is a member of ours below; the metaclass of serializers takes it off the class, whose own label it hides.
 class EmailEntrySerializer(fields.StrictSerializer):
+    """An e-mail address of a contact."""
+
     label = fields.TextField(max_length=50, required=False, allow_blank=True, default="")  # type: ignore[assignment]
     value = fields.EmailField()
     is_primary = fields.BooleanField(required=False, default=False)
 
 
 class PhoneEntrySerializer(fields.StrictSerializer):
+    """A phone number of a contact."""
+
     label = fields.TextField(max_length=50, required=False, allow_blank=True, default="")  # type: ignore[assignment]
     value = fields.PhoneNumberField()
     is_primary = fields.BooleanField(required=False, default=False)
 
 
 class AddressSerializer(fields.StrictSerializer):
+    """A postal address of a contact."""
+
     label = fields.TextField(max_length=50, required=False, allow_blank=True, default="")  # type: ignore[assignment]
     street = fields.TextField(max_length=200, required=False, allow_blank=True, is_multiline=True)
     postal_code = fields.TextField(max_length=20, required=False, allow_blank=True)

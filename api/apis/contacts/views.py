@@ -3,7 +3,6 @@
 from http import HTTPStatus
 
 from django.http import HttpResponse
-from rest_framework.response import Response
 
 from api import conditions, pagination
 from api.apis.contacts import selectors, services
@@ -20,6 +19,7 @@ from api.pagination import ListRules
 from api.permissions import IsPersonOrKey
 from api.platform.versions import VersionConflict
 from api.requests import ApiRequest
+from api.responses import Response
 from api.schema import answers, lists
 from api.views import ApiView
 
@@ -41,7 +41,7 @@ class ContactListView(ApiView):
     is_list = True
 
     @lists(ContactSerializer, CONTACTS, summary="Your contacts", errors=(*_NARROWED, selectors.SearchTooBroad))
-    def get(self, request: ApiRequest) -> HttpResponse:
+    def get(self, request: ApiRequest) -> Response | HttpResponse:
         query = pagination.parse(request, CONTACTS)
         etag = conditions.etag_of_query(request, selectors.state_of_contacts(request.caller, filters=query.filters))
         if conditions.is_unchanged(request, etag):

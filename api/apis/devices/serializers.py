@@ -9,6 +9,8 @@ from api.models import EndReason, Platform
 
 
 class DeviceNameSerializer(fields.StrictSerializer):
+    """What its person calls a device."""
+
     example = {"name": "Ada's tablet"}
 
     name = fields.TextField(max_length=100, allow_blank=True)

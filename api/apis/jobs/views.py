@@ -3,7 +3,6 @@
 from http import HTTPStatus
 
 from django.urls import reverse
-from rest_framework.response import Response
 
 from api import pagination
 from api.apis.jobs import selectors, services
@@ -12,6 +11,7 @@ from api.exceptions import NotThere
 from api.pagination import ListRules
 from api.permissions import IsPerson
 from api.requests import ApiRequest
+from api.responses import Response
 from api.schema import answers, lists
 from api.views import ApiView
 

@@ -6,7 +6,6 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.urls import reverse
-from rest_framework.response import Response
 
 from api import throttling
 from api.apis.onboarding import services
@@ -30,6 +29,7 @@ from api.platform.keys import b64url
 from api.platform.limits import Limit
 from api.platform.signing import Tag
 from api.requests import ApiRequest, signed_target
+from api.responses import Response
 from api.schema import answers
 from api.views import ApiView, DeviceSignedView
 

@@ -121,12 +121,16 @@ class AvatarUploadSerializer(fields.StrictSerializer):
 
 
 class TopicPreferencesUpdateSerializer(fields.StrictSerializer):
+    """What may be sent by one way; what is absent stays."""
+
     updates = fields.BooleanField(required=False)
     tips = fields.BooleanField(required=False)
     payment = fields.BooleanField(required=False)
 
 
 class NotificationPreferencesUpdateSerializer(fields.StrictSerializer):
+    """What may be sent by which way; what is absent stays."""
+
     email = TopicPreferencesUpdateSerializer(required=False)
     push = TopicPreferencesUpdateSerializer(required=False)
 

@@ -2,8 +2,6 @@
 
 from http import HTTPStatus
 
-from rest_framework.response import Response
-
 from api import conditions, throttling
 from api.apis.users import selectors, services
 from api.apis.users.serializers import (
@@ -23,6 +21,7 @@ from api.platform.limits import Limit
 from api.platform.pictures import PictureNotSupported, PictureTooLarge, PictureUnreadable
 from api.platform.versions import VersionConflict
 from api.requests import ApiRequest
+from api.responses import Response
 from api.schema import answers
 from api.views import ApiView
 

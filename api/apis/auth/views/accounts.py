@@ -4,7 +4,6 @@ from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
-from rest_framework.response import Response
 
 from api.apis.auth import services
 from api.apis.auth.serializers import (
@@ -21,6 +20,7 @@ from api.apis.users import services as users
 from api.exceptions import AccountRequired, InvalidInput
 from api.permissions import IsPerson
 from api.requests import ApiRequest
+from api.responses import Response
 from api.schema import answers
 
 

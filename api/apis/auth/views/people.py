@@ -2,8 +2,6 @@
 
 from http import HTTPStatus
 
-from rest_framework.response import Response
-
 from api.apis.auth import services
 from api.apis.auth.serializers import (
     EmailAddressSerializer,
@@ -19,6 +17,7 @@ from api.apis.users import services as users
 from api.permissions import IsDevice
 from api.platform.revocation import SessionState
 from api.requests import ApiRequest
+from api.responses import Response
 from api.schema import answers
 from api.views import ApiView
 

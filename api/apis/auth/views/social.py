@@ -2,8 +2,6 @@
 
 from http import HTTPStatus
 
-from rest_framework.response import Response
-
 from api.apis.auth import services
 from api.apis.auth.serializers import (
     SocialNonceSerializer,
@@ -15,6 +13,7 @@ from api.apis.auth.views.base import REPEATABLE, AccountView
 from api.permissions import IsDevice
 from api.platform.oidc import ProviderUnavailable
 from api.requests import ApiRequest
+from api.responses import Response
 from api.schema import answers
 from api.views import ApiView
 

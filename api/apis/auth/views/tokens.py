@@ -2,8 +2,6 @@
 
 import time
 
-from rest_framework.response import Response
-
 from api import throttling
 from api.apis.auth import selectors, services
 from api.apis.auth.serializers import (
@@ -24,6 +22,7 @@ from api.platform.limits import Limit
 from api.platform.signing import SignatureInvalid, Tag
 from api.platform.tokens import TokenInvalid, TokenRevoked
 from api.requests import ApiRequest
+from api.responses import Response
 from api.schema import answers
 from api.views import ApiView, DeviceSignedView
 

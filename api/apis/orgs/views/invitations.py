@@ -2,8 +2,6 @@
 
 from http import HTTPStatus
 
-from rest_framework.response import Response
-
 from api import pagination
 from api.apis.orgs import selectors, services
 from api.apis.orgs.serializers import (
@@ -16,6 +14,7 @@ from api.exceptions import AccountRequired, Forbidden, NotThere
 from api.pagination import ListRules
 from api.permissions import IsPerson
 from api.requests import ApiRequest
+from api.responses import Response
 from api.schema import answers, lists
 from api.views import ApiView
 
