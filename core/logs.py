@@ -83,10 +83,15 @@ def formatter() -> logging.Formatter:
     )
 
 
+# One list for good: loggers that were used already keep it.
+_processors: list[Any] = []
+
+
 def configure() -> None:
     stream = sys.stderr
+    _processors[:] = [*SHARED, *_rendering()]
     structlog.configure(
-        processors=[*SHARED, *_rendering()],
+        processors=_processors,
         logger_factory=lambda name="": Line(stream, name),
         wrapper_class=structlog.make_filtering_bound_logger(settings.LOG_LEVEL),
         cache_logger_on_first_use=True,
