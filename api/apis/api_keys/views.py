@@ -3,8 +3,6 @@
 import uuid
 from http import HTTPStatus
 
-from rest_framework.response import Response
-
 from api import pagination
 from api.apis.api_keys import selectors, services
 from api.apis.api_keys.serializers import (
@@ -17,6 +15,7 @@ from api.exceptions import Forbidden, NotThere
 from api.pagination import ListRules
 from api.permissions import IsPerson
 from api.requests import ApiRequest
+from api.responses import Response
 from api.schema import answers, lists
 from api.views import ApiView
 
