@@ -181,7 +181,7 @@ class ApiView(APIView):
             raise InvalidInput.of("fields", "invalid", f"Members, separated by commas: {', '.join(sorted(known))}.")
         return chosen
 
-    def handle_exception(self, error: Exception) -> Response:
+    def handle_exception(self, error: Exception) -> RestResponse:
         if isinstance(error, VersionConflict):
             self._name_present_tag(error)
         return super().handle_exception(error)
