@@ -1,7 +1,5 @@
 """The audit trail over HTTP."""
 
-from rest_framework.response import Response
-
 from api import pagination
 from api.apis.audit import selectors
 from api.apis.audit.serializers import AuditEntrySerializer
@@ -9,6 +7,7 @@ from api.exceptions import Forbidden, NotThere
 from api.pagination import ListRules
 from api.permissions import IsPerson
 from api.requests import ApiRequest
+from api.responses import Response
 from api.schema import lists
 from api.views import ApiView
 
