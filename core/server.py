@@ -63,6 +63,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._arriving: dict[Any, Arrival] = {}  # in the order in which they end
         super().init_process()
 
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """A worker that stops closes its door: whoever comes is refused at once and goes elsewhere, instead of waiting in a
+        line that ends with the process.
+        """
+        super().set_accept_enabled(enabled)
+        if not self.alive:
+            for listener in self.sockets:
+                listener.close()
+
     def enqueue_req(self, conn: TConn) -> None:
         """gunicorn's own door to the threads, for new and for kept connections: first the request arrives."""
         if len(self._arriving) >= self.max_keepalived:

@@ -1,69 +1,20 @@
 """A guest comes home to an account while its last calls are still under way: nothing lands where nobody will look."""
 
-import threading
-import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 
 import pytest
-from django.db import connection, transaction
 from handset_client import Answer
 from handset_client.outcomes import accept
 
 from api.models import Contact, Organization, User
-from api.platform import changes
 from tests.services.conftest import PASSWORD, Deployment, wire_of
 from tests.services.crowds import posting
+from tests.services.locks import held, waiting
 from tests.services.servers import wait_until
 
 pytestmark = pytest.mark.services
 
 GRACE = {"display_name": "Grace Hopper"}
-_ANEW_SECONDS = 0.15  # InnoDB looks no more often than each 0.1 s, and tells whoever asks earlier the same again
-_WAITING = {
-    "mysql": (
-        "SELECT COUNT(*) FROM information_schema.innodb_trx t JOIN information_schema.processlist p "
-        "ON p.id = t.trx_mysql_thread_id WHERE t.trx_state = 'LOCK WAIT' AND p.db = DATABASE()"
-    ),
-    "postgresql": "SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
-}
-
-
-def _waiting() -> int:
-    """How many transactions wait for a lock at this moment."""
-    time.sleep(_ANEW_SECONDS)
-    with connection.cursor() as cursor:
-        cursor.execute(_WAITING[connection.vendor])
-        return int(cursor.fetchone()[0])
-
-
-@contextmanager
-def held(organization: Organization, *, write: Callable[[], None] | None = None) -> Iterator[None]:
-    """Somebody else is in the middle of changing the organization."""
-    is_held, is_over = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        try:
-            with transaction.atomic():
-                changes.lock(organization.id)
-                if write is not None:
-                    write()
-                is_held.set()
-                assert is_over.wait(30)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(1) as pool:
-        holding = pool.submit(hold)
-        try:
-            wait_until(lambda: is_held.is_set() or holding.done(), "the organization is held")
-            if holding.done():
-                holding.result()
-            yield
-        finally:
-            is_over.set()
-        holding.result(10)
 
 
 class Home:
@@ -97,9 +48,9 @@ def test_what_comes_too_late_is_refused_and_comes_again_as_the_persons(
     with ThreadPoolExecutor(2) as pool:
         with held(home.organization):
             coming = home.come(pool, merge_guest=merge_guest)
-            wait_until(lambda: _waiting() == 1, "the sign-in waits for the guest's organization")
+            wait_until(lambda: waiting() == 1, "the sign-in waits for the guest's organization")
             writing = pool.submit(home.other.request, verb, path, GRACE)
-            wait_until(lambda: _waiting() == 2, "so does the write, behind it")
+            wait_until(lambda: waiting() == 2, "so does the write, behind it")
         assert coming.result(30).status == 200
         answer = writing.result(30)
     assert wire_of(home.other).statuses[0] == 401  # token_revoked: the kit gets another token
@@ -120,7 +71,7 @@ def test_what_is_being_written_is_asked_about(home: Home) -> None:
     with ThreadPoolExecutor(1) as pool:
         with held(home.organization, write=write):
             coming = home.come(pool)
-            wait_until(lambda: _waiting() == 1, "the sign-in waits for the guest's organization")
+            wait_until(lambda: waiting() == 1, "the sign-in waits for the guest's organization")
         answer = coming.result(30)
     assert (answer.status, answer.code) == (409, "guest_has_data")
     assert User.objects.get(id=home.guest.id).merged_into is None
