@@ -61,6 +61,17 @@ def test_everything_that_is_read_has_a_tag_and_is_not_sent_twice(alice: Person, 
     assert read >= 6
 
 
+def test_the_list_moves_with_the_names_of_creators(alice: Person, bob: Person, team: Organization) -> None:
+    make_contact(bob, team, display_name="Ada")
+    path = f"contacts/?filter[org]={team.slug}"
+    before = get(alice, path)
+    assert bob.patch("users/me/", {"location": "London"}).status == 200
+    assert get(alice, path, before.headers["etag"]).status == 304
+    assert bob.patch("users/me/", {"username": "robert"}).status == 200
+    after = get(alice, path, before.headers["etag"])
+    assert [row["creator"] for row in after.json["data"]] == ["robert"]
+
+
 @pytest.mark.parametrize("form", ["{}", "W/{}", '"other", {}', '{},W/"other"', "*"])
 def test_forms_of_a_tag(alice: Person, contact: Contact, form: str) -> None:
     for path in ("contacts/", f"contacts/{contact.slug}/"):

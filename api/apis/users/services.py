@@ -5,6 +5,7 @@ import secrets
 import unicodedata
 import uuid
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -15,10 +16,11 @@ from django.db import IntegrityError, transaction
 
 from api.apis.orgs.services import create_personal_organization
 from api.exceptions import ApiError, InvalidInput, NotThere, SignInRequired
-from api.models import User
+from api.models import Contact, User
 from api.models.base import identity_of
 from api.platform import audit, avatars, outbox
 from api.platform.callers import Caller
+from api.platform.changes import advance
 from api.platform.transactions import transactional
 from api.platform.versions import require_version
 
@@ -218,6 +220,8 @@ def update_profile(caller: Caller, *, changes: dict[str, Any], expected: Collect
     """
     if caller.user_id is None:
         raise SignInRequired
+    if "username" in changes:
+        count_new_name(caller.user_id)
     person = User.objects.select_for_update().get(id=caller.user_id)
     require_version(person.version, expected)
     if "notification_preferences" in changes:
@@ -245,6 +249,16 @@ def update_profile(caller: Caller, *, changes: dict[str, Any], expected: Collect
         target_id=person.id,
         changes={name: [_told(before[name]), _told(value)] for name, value in changed.items()},
     )
+
+
+def count_new_name(user_id: uuid.UUID) -> None:
+    """Counts a change in the organizations whose contacts name the person as their creator: the tags of their lists are
+    made of these counts. To be called before the person is locked, as organizations are locked first.
+    """
+    made = Contact.objects.filter(creator_id=user_id, deleted_at=None, organization__deleted_at=None)
+    for organization_id in made.order_by("organization_id").values_list("organization_id", flat=True).distinct():
+        with suppress(NotThere):  # deleted since
+            advance(organization_id)
 
 
 def _merged(chosen: Mapping[str, Mapping[str, bool]], more: Mapping[str, Mapping[str, bool]]) -> dict[str, Any]:

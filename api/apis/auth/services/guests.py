@@ -101,6 +101,8 @@ def upgrade_guest(caller: Caller, **account: Any) -> User | None:
     """Makes the caller's guest a person with the account (as `users.give_account` takes it): the same user with the same
     data. None when the caller is nobody's guest. Part of the caller's transaction. Raises AlreadySignedIn, EmailTaken.
     """
+    if caller.is_guest and caller.user_id is not None:
+        users.count_new_name(caller.user_id)
     guest = guest_of(caller)
     if guest is not None:
         users.give_account(caller, person=guest, **account)
