@@ -5,16 +5,21 @@ once where it knows. The lock is held until the transaction ends, so counts beco
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from django.db import connection
+import structlog
+from django.db import DatabaseError, connection, connections
 
 from api.exceptions import NotThere
 from api.models import Organization, User
+from api.platform import replicas
 from api.platform.callers import Caller
 from api.platform.statements import Rows, statement
 from api.platform.tokens import TokenRevoked
+
+log = structlog.get_logger(__name__)
 
 
 def counts_of(organization_ids: Sequence[uuid.UUID]) -> list[tuple[uuid.UUID, int]]:
@@ -25,6 +30,31 @@ def counts_of(organization_ids: Sequence[uuid.UUID]) -> list[tuple[uuid.UUID, in
 @statement
 def _counts(organization_ids: Sequence[Any]) -> Rows:
     return Organization.objects.filter(id__in=organization_ids).values("id", "change_seq")
+
+
+@contextmanager
+def on_replica(organization_ids: Sequence[uuid.UUID]) -> Iterator[None]:
+    """Reads from the replica in the block, if there is one and it knows all changes of these organizations that the
+    primary knows now: whoever has written reads what they wrote, and an entity tag that was made before fits.
+    """
+    if not (replicas.is_configured() and _has_caught_up(organization_ids)):
+        yield
+        return
+    with replicas.reading():
+        yield
+
+
+def _has_caught_up(organization_ids: Sequence[uuid.UUID]) -> bool:
+    """Whether the replica is as new as the primary; one that cannot be asked is not."""
+    wanted = counts_of(organization_ids)
+    try:
+        with replicas.reading():
+            there = counts_of(organization_ids)
+    except DatabaseError as error:
+        log.warning("replica.unavailable", error=type(error).__name__)
+        connections[replicas.REPLICA].close()
+        return False
+    return len(there) == len(wanted) and all(mine[1] >= theirs[1] for mine, theirs in zip(there, wanted, strict=True))
 
 
 def advance(organization_id: uuid.UUID) -> int:

@@ -5,7 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, connection, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from api.platform import replicas
 
 _MYSQL_PASSED = {1969, 3024}  # MariaDB's max_statement_time, MySQL's max_execution_time
 _POSTGRES_PASSED = "57014"
@@ -19,28 +22,30 @@ class DeadlinePassed(Exception):
 @contextmanager
 def deadline(seconds: float) -> Iterator[None]:
     """Ends each SELECT of the block that takes longer. Raises DeadlinePassed."""
+    reading = connections[replicas.alias()]
     with ExitStack() as stack:
-        if connection.vendor == "mysql":
-            stack.enter_context(connection.execute_wrapper(_limited(seconds)))
-        elif connection.vendor == "postgresql":
-            stack.enter_context(transaction.atomic())  # to which the setting belongs; a rollback takes it back
-            before = _set_statement_timeout(str(max(1, int(seconds * 1000))))
+        if reading.vendor == "mysql":
+            stack.enter_context(reading.execute_wrapper(_limited(reading, seconds)))
+        elif reading.vendor == "postgresql":
+            # To which the setting belongs; a rollback takes it back.
+            stack.enter_context(transaction.atomic(reading.alias))
+            before = _set_statement_timeout(reading, str(max(1, int(seconds * 1000))))
         else:
             ends_at = time.monotonic() + seconds
-            connection.ensure_connection()
-            connection.connection.set_progress_handler(lambda: time.monotonic() > ends_at, _SQLITE_STEPS)
-            stack.callback(connection.connection.set_progress_handler, None, 0)
+            reading.ensure_connection()
+            reading.connection.set_progress_handler(lambda: time.monotonic() > ends_at, _SQLITE_STEPS)
+            stack.callback(reading.connection.set_progress_handler, None, 0)
         try:
             yield
         except OperationalError as error:
             if _has_passed(error):
                 raise DeadlinePassed from error
             raise
-        if connection.vendor == "postgresql":
-            _set_statement_timeout(before)
+        if reading.vendor == "postgresql":
+            _set_statement_timeout(reading, before)
 
 
-def _set_statement_timeout(value: str) -> str:
+def _set_statement_timeout(connection: BaseDatabaseWrapper, value: str) -> str:
     """Sets PostgreSQL's limit until the transaction ends, and returns what it was."""
     sql = "SELECT current_setting('statement_timeout'), set_config('statement_timeout', %s, true)"
     with connection.cursor() as cursor:
@@ -49,7 +54,7 @@ def _set_statement_timeout(value: str) -> str:
     return before
 
 
-def _limited(seconds: float) -> Callable[..., Any]:
+def _limited(connection: BaseDatabaseWrapper, seconds: float) -> Callable[..., Any]:
     """What writes the limit into each SELECT, so that nothing of it stays in the connection."""
 
     def execute(run: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:

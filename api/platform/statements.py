@@ -27,6 +27,8 @@ from django.db.models import AutoField, Expression, Field, JSONField, Lookup, Mo
 from django.db.models.sql import InsertQuery
 from django.db.models.sql.compiler import SQLCompiler
 
+from api.platform import replicas
+
 # A queryset of `.values()`. Its type is not known where columns are no literals.
 Rows = Any
 Shape = tuple[tuple[str, Hashable], ...]
@@ -49,7 +51,7 @@ class Statement(NamedTuple):
 
     def rows(self) -> list[dict[str, Any]]:
         """The rows that the queryset would give."""
-        found = _kept.select(self.build, _outline(self.values), self.shape)
+        found = _kept.select(self.build, _outline(self.values), self.shape, replicas.alias())
         return found.run(list(_flat(self.values))) if found else []
 
     def first(self) -> dict[str, Any] | None:
@@ -129,11 +131,11 @@ class _Insertion(NamedTuple):
     fields: "list[Field[Any, Any]]"
 
 
-def _compiled(build: Callable[..., Rows], outline: Any, shape: Shape) -> _Selection | None:
-    """None for a query that no row can match."""
+def _compiled(build: Callable[..., Rows], outline: Any, shape: Shape, alias: str) -> _Selection | None:
+    """None for a query that no row can match. `alias`, where the router leads to at this moment, is what it is kept by."""
     found = build(*_slots(outline, iter(range(1_000_000))), **dict(shape))
     _give_columns(found.query.where, None)
-    connection = connections[found.db]
+    connection = connections[alias]
     compiler = found.query.get_compiler(connection=connection)
     try:
         sql, params = compiler.as_sql()

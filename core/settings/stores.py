@@ -62,6 +62,11 @@ def _database(url_variable: str, default: str) -> dict[str, Any]:
 
 DATABASES = {"default": _database("DATABASE_URL", f"sqlite:///{env.VAR_DIR / 'handset.sqlite3'}")}
 
+# A replica of it for long lists and searches, where it is new enough.
+if env.text("DATABASE_REPLICA_URL"):
+    DATABASES["replica"] = _database("DATABASE_REPLICA_URL", "")
+DATABASE_ROUTERS = ["api.platform.replicas.Router"]
+
 # May evict, fails open: what can be computed again.
 REDIS_CACHE_URL = env.text("REDIS_CACHE_URL")
 # Must not evict (`noeviction`): replay nonces, limits, revocations. Empty: the database does it.

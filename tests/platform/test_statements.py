@@ -107,13 +107,13 @@ def test_every_thread_compiles_for_its_own_connection(person: User) -> None:
     found: list[Any] = []
 
     def compile_here() -> None:
-        found.append(statements._kept.select(_people, ((True,),), ()).connection)
+        found.append(statements._kept.select(_people, ((True,),), (), "default").connection)
         connections.close_all()
 
     thread = threading.Thread(target=compile_here)
     thread.start()
     thread.join()
-    assert statements._kept.select(_people, ((True,),), ()).connection is connections["default"]
+    assert statements._kept.select(_people, ((True,),), (), "default").connection is connections["default"]
     assert found[0] is not connections["default"]
 
 

@@ -14,11 +14,12 @@ from api.platform.callers import Caller
 from api.platform.transactions import transactional
 
 _ERASED_AT_ONCE = 1000
+_SEALED_AT_ONCE = 1000
 
 
 def seal() -> None:
-    """Numbers what has no number yet."""
-    while audit_chain.seal():
+    """Numbers what has no number yet, in full batches: what is written meanwhile waits for the next time."""
+    while audit_chain.seal(most=_SEALED_AT_ONCE) == _SEALED_AT_ONCE:
         pass
 
 

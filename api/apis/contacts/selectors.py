@@ -92,14 +92,29 @@ def contacts_of(
     columns = (*COLUMNS, *(column for column, _ in order if column not in COLUMNS))
     order.append(Order("id", sort[-1][1]))  # the way of the column before it: an index is read in one direction
     window: Any = {"cursor": cursor, "limit": limit, "wants_total": wants_total}
-    if not query:
+    with changes.on_replica(organizations):
+        if query:
+            return _ranked(_contacts(creators, since, columns=columns), organizations, query, order=order, **window)
         rows = _contacts(creators, since, columns=columns)
         return page_of(rows, order=order, partition=("organization_id", organizations), **window)
+
+
+def _ranked(
+    rows: Statement,
+    organizations: Sequence[uuid.UUID],
+    query: str,
+    *,
+    order: Sequence[Order],
+    limit: int,
+    cursor: Cursor | None,
+    wants_total: bool,
+) -> Page:
+    window: Any = {"cursor": cursor, "limit": limit, "wants_total": wants_total}
     terms = search.query_terms(query)
     if not terms:
         return Page([], None, None, 0 if wants_total else None)
     # Ranked rows follow no index.
-    every = _contacts(creators, since, columns=columns).queryset().filter(organization_id__in=organizations)
+    every = rows.queryset().filter(organization_id__in=organizations)
     try:
         with deadline(_SEARCH_SECONDS):
             return page_of(_matching(every, organizations, terms), order=[Order("rank", True), *order], **window)
