@@ -136,14 +136,14 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_SOFT_TIME_LIMIT = 240
 CELERY_TASK_TIME_LIMIT = 270
 CELERY_BEAT_SCHEDULE = {
-    "audit.seal": 60,
-    "audit.sweep": 3600,
     "outbox": {"task": "outbox.run", "schedule": 2.0, "options": {"expires": 2}},
     "schedule": {"task": "outbox.schedule", "schedule": 60.0, "options": {"expires": 60}},
 }
 
 # What runs when: task, and seconds between two runs. Each is safe to run twice at once.
 SCHEDULE = {
+    "audit.seal": 60,
+    "audit.sweep": 3600,
     "auth.sweep": 3600,
     "contacts.sweep": 3600,
     "jobs.sweep": 600,
