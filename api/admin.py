@@ -234,6 +234,18 @@ class ContactTermAdmin(ReadOnlyAdmin):
     search_fields = ("contact",)
 
 
+@admin.register(tables.Tag, site=site)
+class TagAdmin(ReadOnlyAdmin):
+    list_display = ("id", "name", "slug", "organization", "version", "change_seq")
+    search_fields = ("organization",)
+
+
+@admin.register(tables.TagLink, site=site)
+class TagLinkAdmin(ReadOnlyAdmin):
+    list_display = ("id", "tag", "kind", "object_id", "organization")
+    search_fields = ("object_id",)
+
+
 @admin.register(tables.AuditEntry, site=site)
 class AuditEntryAdmin(ReadOnlyAdmin):
     list_display = ("id", "at", "action", "outcome", "actor_kind", "actor_id", "target_kind", "target_id", "address")

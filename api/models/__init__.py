@@ -20,6 +20,7 @@ from api.models.notifications import MailTemplate, Notification
 from api.models.onboarding import AppKey, AppKeyStatus, AppVersion, Platform
 from api.models.orgs import Invitation, InvitationState, Membership, Organization, OrganizationKind, Role
 from api.models.stores import Counter, RateLimit, ReplayNonce
+from api.models.tags import Tag, TagLink
 from api.models.users import NOTIFICATION_CHANNELS, NOTIFICATION_TOPICS, Theme, User
 
 __all__ = [
@@ -65,6 +66,8 @@ __all__ = [
     "Session",
     "SignInFailures",
     "SocialIdentity",
+    "Tag",
+    "TagLink",
     "Theme",
     "Trust",
     "User",

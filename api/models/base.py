@@ -109,6 +109,20 @@ class TimeStamped(models.Model):
         abstract = True
 
 
+class ObjectLink(models.Model):
+    """What hangs on an object of any kind that `api.platform.kinds` knows: the object is named, not referenced."""
+
+    uid = models.UUIDField(default=uuid7, unique=True, editable=False)
+    organization = models.ForeignKey("api.Organization", on_delete=models.CASCADE, related_name="+", db_index=False)
+    kind = IdentityField()  # such as contacts/contact
+    object_id = models.UUIDField()
+    change_seq = models.PositiveBigIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        abstract = True
+
+
 def one_of(column: str, choices: type[models.TextChoices], *, name: str) -> models.CheckConstraint:
     """A constraint that keeps a column to its choices, whoever writes it."""
     return models.CheckConstraint(condition=models.Q(**{f"{column}__in": choices.values}), name=name)

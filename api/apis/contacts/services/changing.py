@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from api.apis.contacts.selectors import contact_key, restorable_since
@@ -17,7 +17,7 @@ from api.apis.orgs import selectors as orgs
 from api.exceptions import ApiError, IdConflict, InvalidInput, NotThere
 from api.models import Contact, ContactTerm
 from api.models.base import uuid7
-from api.platform import audit, changes
+from api.platform import audit, changes, kinds
 from api.platform.callers import Caller
 from api.platform.ids import slug_for
 from api.platform.statements import insert
@@ -269,5 +269,7 @@ def forget_tombstones(*, most: int = 500) -> int:
     """Deletes up to `most` contacts that were deleted longer ago than tombstones live; returns how many."""
     before = timezone.now() - timedelta(days=TOMBSTONE_DAYS)
     ids = list(Contact.objects.filter(deleted_at__lt=before).values_list("id", flat=True)[:most])
-    deleted = Contact.objects.filter(id__in=ids, deleted_at__lt=before).delete()[1]
+    with transaction.atomic():
+        kinds.forget(kinds.CONTACT, ids)
+        deleted = Contact.objects.filter(id__in=ids, deleted_at__lt=before).delete()[1]
     return deleted.get("api.Contact", 0)
