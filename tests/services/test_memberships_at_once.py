@@ -37,9 +37,12 @@ class Seen(NamedTuple):
 class Hammer:
     """Threads that ask for an organization's contacts without a pause, and remember what they were told."""
 
-    def __init__(self, deployed: Deployment, phone: Client, organization: Organization, threads: int = THREADS) -> None:
+    def __init__(
+        self, deployed: Deployment, phone: Client, organization: Organization, threads: int = THREADS, to: str = ""
+    ) -> None:
         self._deployed, self._wire = deployed, wire_of(phone)
-        self._attempt = phone.prepare(Call("GET", "contacts/", f"filter%5Borg%5D={organization.slug}"))
+        call = Call("GET", to) if to else Call("GET", "contacts/", f"filter%5Borg%5D={organization.slug}")
+        self._attempt = phone.prepare(call)
         self._stop = threading.Event()
         self.seen: list[list[Seen]] = [[] for _ in range(threads)]
 
@@ -115,6 +118,30 @@ def test_nobody_is_answered_as_a_member_after_leaving(
         assert len(inside) >= THREADS
         wrong = [seen for seen in inside if seen.status != right]
         assert wrong == [], f"{len(wrong)} of {len(inside)} answers were {wrong[0].status} instead of {right}"
+
+
+@pytest.mark.parametrize("way", ["removed", "demoted"])
+def test_a_live_token_is_told_at_once(deployed: Deployment, way: str) -> None:
+    """An admin's call at one server, and what a crowd of the member's requests at both is answered from then on."""
+    owner, phone = deployed.phone(deployed.base_urls[1]), deployed.phone()
+    alice, bob = deployed.person(owner, "alice"), deployed.person(phone, "bob")
+    late = 0
+    for _ in range(ROUNDS_OF_TWO):
+        group = factories.group(alice, {bob: Role.ADMIN}, name="Left")
+        path = f"orgs/{group.slug}/members/{bob.username}/"
+        hammer = Hammer(deployed, phone, group, to=f"orgs/{group.slug}/{'' if way == 'removed' else 'invitations/'}")
+        with hammer.running():
+            hammer.wait_for_everybody(time.monotonic())
+            answer = (
+                owner.request("DELETE", path) if way == "removed" else owner.request("PATCH", path, {"role": "member"})
+            )
+            told_at = time.monotonic()
+            assert answer.status in {200, 204}, answer.body
+            hammer.wait_for_everybody(told_at)
+        for mine in hammer.seen:
+            assert mine[0].status == 200
+            late += sum(seen.status == 200 for seen in mine if seen.sent_at > told_at)
+    assert late == 0  # not even the one more answer that would be allowed
 
 
 def test_two_changes_at_once_leave_no_stale_cache(deployed: Deployment, member: tuple[Client, User]) -> None:
