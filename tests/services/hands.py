@@ -153,21 +153,11 @@ VERBS = {verb.__name__: verb for verb in (ready, revoke_device, deactivate_perso
 
 def _register_tasks() -> None:
     """A task whose every execution can be counted afterwards."""
-    from django.utils import timezone
-
-    from api.models import ActorKind, AuditEntry, Channel
-    from api.platform import outbox
+    from api.platform import audit, callers, outbox
 
     @outbox.task("services.count")
     def count(number: int) -> None:
-        AuditEntry.objects.create(
-            at=timezone.now(),
-            action="services.counted",
-            channel=Channel.JOB,
-            actor_kind=ActorKind.JOB,
-            target_kind="number",
-            target_id=str(number),
-        )
+        audit.record(callers.job(), "services.counted", target_kind="number", target_id=number)
 
 
 def main() -> None:
