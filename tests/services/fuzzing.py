@@ -160,12 +160,21 @@ def _make_meaningful(case: Any, phone: Client) -> None:
             body.pop("organization", None)
         for proof in ("public_key", "key_proof"):
             body.pop(proof, None)
-    if WHO == "person" and "slug" in case.path_parameters:
-        case.path_parameters["slug"] = new_contact(phone) if case.method == "DELETE" else the_contact()
-    if WHO == "person" and "org_slug" in case.path_parameters:
-        case.path_parameters["org_slug"] = accept(phone.request("GET", "orgs/")).json["data"][0]["slug"]
-    if WHO == "person" and "job_id" in case.path_parameters:
-        case.path_parameters["job_id"] = a_job(phone)
+    if WHO == "person":
+        _name_what_is_there(case, phone)
+
+
+def _name_what_is_there(case: Any, phone: Client) -> None:
+    """Fills the places of an address with what the person has."""
+    places = case.path_parameters
+    if "slug" in places:
+        places["slug"] = new_contact(phone) if case.method == "DELETE" else the_contact()
+    if "org_slug" in places:
+        places["org_slug"] = accept(phone.request("GET", "orgs/")).json["data"][0]["slug"]
+    if "username" in places:
+        places["username"] = accept(phone.request("GET", "users/me/")).json["username"]
+    if "job_id" in places:
+        places["job_id"] = a_job(phone)
 
 
 def a_job(phone: Client) -> str:
