@@ -143,6 +143,10 @@ class ApiView(APIView):
             prepare(request, *self.args, **self.kwargs)
         return idempotency.answered_once(request, key, perform) if key else perform()
 
+    def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:  # type: ignore[override]  # as all methods
+        """Which methods there are stands in `Allow`, as it does on every answer."""
+        return Response(status=HTTPStatus.NO_CONTENT)
+
     def _rendered(
         self, request: ApiRequest, response: Response | HttpResponse, fields: frozenset[str] | None
     ) -> HttpResponse:

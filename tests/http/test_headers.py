@@ -7,6 +7,7 @@ from django.conf import settings
 
 from tests.conftest import PASSWORD, Person
 from tests.http.conftest import Send
+from tests.http.routes import api_routes
 
 pytestmark = pytest.mark.django_db
 
@@ -117,3 +118,12 @@ def test_json_says_that_it_is_json_whatever_is_asked_for(send: Send, alice: Pers
     for accept in ("text/html", "application/xml", "image/webp", "", "*/*;q=0", "\x00", "x" * 1000):
         answer = send("GET", "users/me/", person=alice, headers={"accept": accept})
         assert (answer.status_code, answer["content-type"]) == (200, "application/json")
+
+
+def test_options_tells_the_methods_by_its_header_only(alice: Person) -> None:
+    for route in api_routes():
+        if route.is_public:
+            continue
+        answer = alice.phone.request("OPTIONS", route.path())
+        assert (answer.status, answer.body) == (204, b""), route.pattern
+        assert route.verbs <= set(answer.headers["allow"].split(", "))
