@@ -174,7 +174,7 @@ def _flattened(details: Any, path: str) -> list[dict[str, str]]:
         members = [(str(key), member) for key, member in details.items()]
     else:
         # A list of errors of one field, or one entry per item of a list field; DRF uses both.
-        is_per_item = any(isinstance(member, dict) and not _is_leaf(member) for member in details)
+        is_per_item = any(not _is_leaf(member) for member in details)
         members = [(str(index) if is_per_item else "", member) for index, member in enumerate(details)]
     found: list[dict[str, str]] = []
     for key, member in members:

@@ -20,6 +20,7 @@ DOMAINS = [
     ("", "users"),  # users/…, me/
     ("orgs/", "api_keys"),
     ("orgs/", "audit"),
+    ("orgs/", "tags"),
     ("", "orgs"),  # orgs/…, invitations/
     ("", "auth"),  # auth/…, token/…
 ]

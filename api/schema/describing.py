@@ -22,22 +22,25 @@ def answers(
     answer: type[serializers.Serializer[Any]] | None,
     *,
     summary: str,
-    takes: type[serializers.Serializer[Any]] | None = None,
+    takes: type[serializers.BaseSerializer[Any]] | None = None,
     asks: type[serializers.Serializer[Any]] | None = None,
     statuses: Sequence[HTTPStatus] = (HTTPStatus.OK,),
     errors: Errors = (),
+    is_many: bool = False,
 ) -> Callable[[Method], Method]:
-    """Documents an operation that answers one resource (or nothing), what body it takes, and what its query asks.
+    """Documents an operation that answers one resource (or nothing), or a list of it all at once (`is_many`), what body it
+    takes, and what its query asks.
 
     `errors` are those of its own rules; what any such call can meet is known from the view. Examples stand on the
     serializers, as `example`.
     """
     codes = [str(int(status)) for status in statuses]
+    shown = getattr(answer, "example", None)
     examples = [
-        *_example_of(takes, request_only=True),
-        *_example_of(answer, response_only=True, status_codes=codes),
+        *_example(getattr(takes, "example", None), request_only=True),
+        *_example(_page_of(shown) if is_many else shown, response_only=True, status_codes=codes),
     ]
-    responses = {int(status): answer for status in statuses}
+    responses = {int(status): _envelope_of(answer) if answer is not None and is_many else answer for status in statuses}
     return _described(
         errors,
         None if asks else answer,  # what a question is answered is no resource
@@ -49,8 +52,11 @@ def answers(
     )
 
 
-def _example_of(serializer: type[serializers.Serializer[Any]] | None, **only: Any) -> list[OpenApiExample]:
-    value = getattr(serializer, "example", None)
+def _page_of(item: Any) -> dict[str, Any]:
+    return {"data": [item], "meta": {"next": None, "prev": None}}
+
+
+def _example(value: Any, **only: Any) -> list[OpenApiExample]:
     return [OpenApiExample("example", value=value, **only)] if value is not None else []
 
 
@@ -85,7 +91,7 @@ def lists(
     ]
     if rules.has_search:
         parameters.append(_parameter("q", "Words, by prefix.", {**_TEXT, "maxLength": SEARCH_MAX_CHARS}))
-    page = {"data": [getattr(item, "example", {})], "meta": {"next": None, "prev": None}}
+    page = _page_of(getattr(item, "example", {}))
     return _described(
         (InvalidCursor, InvalidInput, *errors),
         item,

@@ -32,6 +32,7 @@ from api.views import ApiView, AttestationRequired, SignatureRequired
 
 _SLUG_MAX_CHARS = 100
 _UUID_CHARS = 36
+_DIGITS_MAX = 18
 _USERNAME_MAX_CHARS = 50
 _DONE = {
     304: "Not changed since the ETag in If-None-Match.",
@@ -111,7 +112,11 @@ class HandsetSchema(AutoSchema):
     def get_operation_id(self) -> str:
         operation_id: str = super().get_operation_id().strip(".").replace(".", "_")
         is_list = self.method == "GET" and getattr(self.view, "is_list", False)
-        return operation_id.replace("_retrieve", "_list") if is_list else operation_id
+        operation_id = operation_id.replace("_retrieve", "_list") if is_list else operation_id
+        if "{obj_id}" in self.path:  # what hangs on an object, which has calls of its own as well
+            things, _, verb = operation_id.rpartition("_")
+            return f"{things}_on_{verb}"
+        return operation_id
 
     def get_tags(self) -> list[str]:
         return [type(self.view).__module__.split(".")[2]]
@@ -173,6 +178,17 @@ class HandsetSchema(AutoSchema):
         )
         return {**schema, "additionalProperties": False} if is_strict and direction == "request" else schema
 
+    def _get_request_for_media_type(self, serializer: Any, direction: Any = "request") -> tuple[Any, bool]:
+        """A body, with the bounds of one that is a list of texts."""
+        schema, is_required = super()._get_request_for_media_type(serializer, direction)  # type: ignore[no-untyped-call]
+        taken = serializer() if isinstance(serializer, type) else serializer
+        if isinstance(taken, serializers.ListSerializer) and isinstance(taken.child, fields.TextField):
+            # Attributes that djangorestframework-stubs do not know.
+            bounds: Any = taken
+            schema |= {"minItems": bounds.min_length, "maxItems": bounds.max_length}
+            schema["items"] |= {"maxLength": taken.child.max_length, "pattern": _pattern(taken.child)}
+        return schema, is_required
+
     def _insert_field_validators(self, field: Any, schema: dict[str, Any]) -> None:
         super()._insert_field_validators(field, schema)  # type: ignore[no-untyped-call]
         pattern = _pattern(field)
@@ -184,6 +200,15 @@ class HandsetSchema(AutoSchema):
         for parameter in parameters:
             if parameter["name"].endswith("slug"):
                 parameter["description"] = "The slug, or the id."
+                parameter["schema"] |= {"minLength": 1, "maxLength": _SLUG_MAX_CHARS}
+            elif parameter["name"] == "tag_id":
+                parameter["description"] = "The id, an integer."
+                parameter["schema"] |= {"minLength": 1, "maxLength": _DIGITS_MAX}
+            elif parameter["name"] in {"app_label", "model"}:
+                parameter["description"] = "The two halves of a kind, such as `contacts` and `contact`."
+                parameter["schema"] |= {"minLength": 1, "maxLength": _SLUG_MAX_CHARS}
+            elif parameter["name"] == "obj_id":
+                parameter["description"] = "The object's public identifier: the slug or the id."
                 parameter["schema"] |= {"minLength": 1, "maxLength": _SLUG_MAX_CHARS}
             elif parameter["name"].endswith("_id"):
                 parameter["description"] = "The id, a UUID."

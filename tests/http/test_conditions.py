@@ -8,7 +8,7 @@ import time_machine
 from handset_client import Answer
 from handset_client.outcomes import accept
 
-from api.models import Contact, Membership, Organization, User
+from api.models import Contact, Membership, Organization, Tag, User
 from api.platform import memberships
 from tests.apis.contacts.rows import make_contact
 from tests.conftest import Person
@@ -43,12 +43,16 @@ QUERIES = {"api/v1/users/check_username/": "?username=ada"}
 @time_machine.travel(datetime.now(UTC), tick=False)  # auth/check/ tells the seconds that are left
 def test_everything_that_is_read_has_a_tag_and_is_not_sent_twice(alice: Person, contact: Contact) -> None:
     job_id = accept(alice.post("tasks/", {"type": "add", "x": 1, "y": 2})).json["id"]
+    own = Organization.objects.get(owner=alice.user)
+    tag = Tag.objects.create(organization=own, name="VIP", name_identity="vip", slug="vip", change_seq=2)
     read = 0
     for route in api_routes():
         if "GET" not in route.verbs or route.view.is_confidential:
             continue
-        own = Organization.objects.get(owner=alice.user).slug
-        path = route.path(slug=contact.slug, org_slug=own, job_id=job_id, username=alice.user.username)
+        path = route.path(
+            **{"slug": contact.slug, "org_slug": own.slug, "job_id": job_id, "username": alice.user.username},
+            **{"app_label": "contacts", "model": "contact", "obj_id": contact.slug, "tag_id": tag.id},
+        )
         path += QUERIES.get(route.pattern, "")
         first = get(alice, path)
         assert first.status == 200, path

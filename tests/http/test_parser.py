@@ -21,6 +21,7 @@ from api.apis.devices import serializers as devices
 from api.apis.jobs import serializers as jobs
 from api.apis.onboarding import serializers as onboarding
 from api.apis.orgs import serializers as orgs
+from api.apis.tags import serializers as tags
 from api.apis.users import serializers as users
 from api.fields import StrictSerializer
 from api.models import Contact
@@ -241,6 +242,8 @@ ENDPOINTS = [
         {"name": "x", "scopes": ["contacts:*"]},
     ),
     Endpoint("POST", f"orgs/nobodys-aaaaaa/api-keys/{DEVICE}/rotate/", api_keys.ApiKeyRotateSerializer, {}),
+    Endpoint("POST", "orgs/nobodys-aaaaaa/tags/", tags.TagCreateSerializer, {"name": "VIP"}),
+    Endpoint("PATCH", "orgs/nobodys-aaaaaa/tags/1/", tags.TagUpdateSerializer, {}),
     Endpoint("POST", "device/challenge/", onboarding.ChallengeRequestSerializer, {"install_id": DEVICE}),
     Endpoint("POST", "device/attest/", onboarding.EvidenceSerializer, EVIDENCE),
     Endpoint("POST", "token/verify/", auth.TokenSerializer, {"token": "a.b.c"}),

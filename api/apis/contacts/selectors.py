@@ -11,10 +11,11 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from api.apis.orgs import selectors as orgs
+from api.apis.tags import selectors as tags
 from api.exceptions import ApiError, NotThere
-from api.models import Contact, ContactTerm
+from api.models import Contact, ContactTerm, TagLink
 from api.models.base import IDENTITY_MAX_BYTES, identity_of
-from api.platform import changes, search
+from api.platform import changes, kinds, search
 from api.platform.callers import Caller
 from api.platform.deadlines import DeadlinePassed, deadline
 from api.platform.ids import as_uuid
@@ -82,8 +83,8 @@ def contacts_of(
 ) -> Page:
     """A page of the contacts that the caller may read: those that match, best first where a query ranks them.
 
-    `filters` may hold `org` (slugs or ids), `creator` (usernames), `updated_since` (times). Raises NotThere for an
-    organization that is not the caller's, SearchTooBroad.
+    `filters` may hold `org` (slugs or ids), `tag` (slugs), `creator` (usernames), `updated_since` (times). Raises NotThere
+    for an organization that is not the caller's, SearchTooBroad.
     """
     organizations = _organizations(caller, filters.get("org"))
     creators = _possible_names(filters["creator"]) if "creator" in filters else None
@@ -93,10 +94,13 @@ def contacts_of(
     order.append(Order("id", sort[-1][1]))  # the way of the column before it: an index is read in one direction
     window: Any = {"cursor": cursor, "limit": limit, "wants_total": wants_total}
     with changes.on_replica(organizations):
+        tag_ids = tags.tag_ids(organizations, filters["tag"]) if "tag" in filters else None
+        rows = _contacts(creators, since, tag_ids, columns=columns)
         if query:
-            return _ranked(_contacts(creators, since, columns=columns), organizations, query, order=order, **window)
-        rows = _contacts(creators, since, columns=columns)
-        return page_of(rows, order=order, partition=("organization_id", organizations), **window)
+            page = _ranked(rows, organizations, query, order=order, **window)
+        else:
+            page = page_of(rows, order=order, partition=("organization_id", organizations), **window)
+        return page._replace(rows=_with_tags(page.rows))
 
 
 def _ranked(
@@ -128,12 +132,25 @@ def state_of_contacts(caller: Caller, *, filters: Mapping[str, Sequence[Any]]) -
 
 
 @statement
-def _contacts(creators: Sequence[Any] | None, since: Any, *, columns: tuple[str, ...]) -> Rows:
+def _contacts(
+    creators: Sequence[Any] | None, since: Any, tag_ids: Sequence[Any] | None, *, columns: tuple[str, ...]
+) -> Rows:
     rows = Contact.objects.filter(deleted_at=None).values(*columns)
     if creators is not None:
         rows = rows.filter(creator__username_identity__in=creators)
     if since is not None:
         rows = rows.filter(updated_at__gte=since)
+    if tag_ids is not None:
+        tagged = TagLink.objects.filter(tag__id__in=tag_ids, kind=kinds.CONTACT)
+        rows = rows.filter(id__in=tagged.values("object_id"))
+    return rows
+
+
+def _with_tags(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows, each with its `tags`, which are one more statement for all of them."""
+    found = tags.tags_by_object(kinds.CONTACT, [row["id"] for row in rows])
+    for row in rows:
+        row["tags"] = found.get(row["id"], [])
     return rows
 
 
@@ -180,7 +197,7 @@ def contact_of(caller: Caller, name: str) -> dict[str, Any]:
     if row is None or row["deleted_at"] is not None:
         raise NotThere
     orgs.require_permission(caller, row["organization_id"], "contacts.read")
-    return row
+    return _with_tags([row])[0]
 
 
 def _named(caller: Caller, name: str, *, columns: tuple[str, ...]) -> Statement:
@@ -201,10 +218,10 @@ def restorable_since() -> datetime:
     return timezone.now() - timedelta(days=RESTORABLE_DAYS)
 
 
-def stored_contact(contact_id: uuid.UUID) -> dict[str, Any]:
+def stored_contact(contact_id: uuid.UUID, *, is_new: bool = False) -> dict[str, Any]:
     """A contact that a service has just returned to its caller, deleted or not."""
     (row,) = _stored(contact_id).rows()
-    return row
+    return {**row, "tags": []} if is_new else _with_tags([row])[0]
 
 
 @statement

@@ -156,6 +156,15 @@ class ContactUpdateSerializer(ContactInput):
     example = {"title": "Rear Admiral", "phone": "+12025550143", "website": None}
 
 
+class ContactTagSerializer(serializers.Serializer[dict[str, Any]]):
+    """A tag on a contact."""
+
+    id = serializers.IntegerField()
+    slug = serializers.CharField()
+    name = serializers.CharField()
+    color = serializers.CharField(allow_null=True)
+
+
 class ContactSerializer(serializers.Serializer[dict[str, Any]]):
     """A contact. The short forms `email` and `phone` are the primary entries' values."""
 
@@ -179,6 +188,7 @@ class ContactSerializer(serializers.Serializer[dict[str, Any]]):
         "notes": "Wrote the first compiler.\nLikes clocks.",
         "custom_fields": {"favourite": True},
         "avatar": None,
+        "tags": [{"id": 17, "slug": "customer", "name": "Customer", "color": "#2f6f4f"}],
         "creator": "ada",
         "version": 1,
         "created_at": "2026-11-21T09:32:00.000000Z",
@@ -205,6 +215,7 @@ class ContactSerializer(serializers.Serializer[dict[str, Any]]):
     notes = serializers.CharField()
     custom_fields = serializers.DictField()
     avatar = serializers.CharField(allow_null=True)
+    tags = ContactTagSerializer(many=True)
     creator = serializers.CharField(allow_null=True, help_text="Username.")
     version = serializers.IntegerField()
     created_at = serializers.DateTimeField()
@@ -213,7 +224,7 @@ class ContactSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 def represent_contact(caller: Caller, row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of `selectors.COLUMNS` in the shape of ContactSerializer."""
+    """A row of `selectors`, of its COLUMNS and `tags`, in the shape of ContactSerializer."""
     return {
         "id": row["id"],
         "slug": row["slug"],
@@ -234,6 +245,7 @@ def represent_contact(caller: Caller, row: Mapping[str, Any]) -> dict[str, Any]:
         "notes": row["notes"],
         "custom_fields": row["custom_fields"],
         "avatar": row["avatar"] or None,
+        "tags": row["tags"],
         "creator": row["creator__username"],
         "version": row["version"],
         "created_at": row["created_at"],

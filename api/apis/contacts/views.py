@@ -26,7 +26,7 @@ from api.views import ApiView
 CONTACTS = ListRules(
     sorts=tuple(selectors.SORTS),
     default_sort="display_name",
-    filters={"org": str, "creator": str, "updated_since": moment},
+    filters={"org": str, "tag": str, "creator": str, "updated_since": moment},
     has_search=True,
 )
 
@@ -75,7 +75,7 @@ class ContactListView(ApiView):
             values=body.values(),
             primaries=body.primaries(),
         )
-        row = selectors.stored_contact(contact_id)
+        row = selectors.stored_contact(contact_id, is_new=is_new)
         return Response(represent_contact(request.caller, row), HTTPStatus.CREATED if is_new else HTTPStatus.OK)
 
 

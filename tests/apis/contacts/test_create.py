@@ -55,6 +55,7 @@ MEMBERS = {
     "email",
     "phone",
     "avatar",
+    "tags",
     "creator",
     "version",
     "created_at",

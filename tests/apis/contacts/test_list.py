@@ -218,23 +218,26 @@ def test_a_person_of_very_many_organizations_is_served(alice: Person) -> None:
     assert len(alice.get("orgs/", limit="100", total="true").json["data"]) == 100
 
 
-def test_listing_takes_two_queries_however_many_there_are(alice: Person, bob: Person) -> None:
+def test_listing_takes_three_queries_however_many_there_are(alice: Person, bob: Person) -> None:
     teams = [factories.group(alice.user, {bob.user: "member"}, name=f"Team {number}") for number in range(3)]
     for number in range(12):
         make_contact(alice if number % 2 else bob, teams[number % 3], display_name=f"Contact {number}")
     alice.get("contacts/")
     for params, budget in (
-        # The counts of changes, for the entity tag; the page, with the creators' names joined in.
-        ({}, ["organization", "contact"]),
-        ({"limit": "5", "sort": "-updated_at"}, ["organization", "contact"]),
-        ({"filter[org]": teams[0].slug, "filter[creator]": alice.user.username}, ["organization", "contact"]),
+        # The counts of changes, for the entity tag; the page, with the creators' names joined in; its tags.
+        ({}, ["organization", "contact", "tag_link"]),
+        ({"limit": "5", "sort": "-updated_at"}, ["organization", "contact", "tag_link"]),
+        (
+            {"filter[org]": teams[0].slug, "filter[creator]": alice.user.username},
+            ["organization", "contact", "tag_link"],
+        ),
         # The number of all, before the page.
-        ({"total": "true"}, ["organization", "contact", "contact"]),
+        ({"total": "true"}, ["organization", "contact", "contact", "tag_link"]),
     ):
         with queries() as asked:
             assert rows(alice, **params)
         assert asked == budget
     with queries() as asked:
         assert len(rows(alice, q="contact")) == 12
-    # The counts; the page, whose rank is a sum of look-ups, which the statement begins with.
-    assert len(asked) == 2
+    # The counts; the page, whose rank is a sum of look-ups, which the statement begins with; its tags.
+    assert len(asked) == 3

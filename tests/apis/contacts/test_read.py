@@ -73,10 +73,10 @@ def test_a_device_without_a_person_is_asked_to_sign_in(alice: Person, phone: Pho
     problem_of(phone.request("GET", f"contacts/{contact.slug}/"), 403, "sign_in_required")
 
 
-def test_reading_takes_one_query(alice: Person) -> None:
+def test_reading_takes_two_queries(alice: Person) -> None:
     contact = make_contact(alice, email="ada@example.com")
     alice.get(f"contacts/{contact.slug}/")
     with queries() as asked:
         alice.get(f"contacts/{contact.slug}/")
-    # The contact, with its creator's name joined in; the organization's is among the memberships.
-    assert asked == ["contact"]
+    # The contact, with its creator's name joined in; the organization's is among the memberships. The tags.
+    assert asked == ["contact", "tag_link"]

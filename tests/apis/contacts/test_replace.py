@@ -81,7 +81,7 @@ def test_nothing_is_made_where_nothing_is(alice: Person, contact: Contact) -> No
     assert Contact.objects.count() == 1
 
 
-def test_replacing_takes_nine_queries(alice: Person, contact: Contact) -> None:
+def test_replacing_takes_ten_queries(alice: Person, contact: Contact) -> None:
     with queries() as asked:
         alice.put(f"contacts/{contact.slug}/", {"display_name": "Grace Hopper"})
     assert asked == [
@@ -94,4 +94,5 @@ def test_replacing_takes_nine_queries(alice: Person, contact: Contact) -> None:
         "contact_term",  # those that go; none comes
         "audit_entry",
         "contact",  # the answer
+        "tag_link",
     ]

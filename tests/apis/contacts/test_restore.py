@@ -85,7 +85,7 @@ def test_teammates_restore_each_others(alice: Person, bob: Person, team: Organiz
         assert bob.post(f"contacts/{contact.slug}/restore/").json["creator"] == alice.user.username
 
 
-def test_restoring_takes_nine_queries(alice: Person, tombstone: Contact) -> None:
+def test_restoring_takes_ten_queries(alice: Person, tombstone: Contact) -> None:
     with queries() as asked:
         alice.post(f"contacts/{tombstone.slug}/restore/")
     assert asked == [
@@ -98,4 +98,5 @@ def test_restoring_takes_nine_queries(alice: Person, tombstone: Contact) -> None
         "contact_term",
         "audit_entry",
         "contact",  # the answer
+        "tag_link",
     ]

@@ -182,7 +182,7 @@ def test_two_phones_change_different_things(alice: Person, bob: Person, team: Or
     assert (after["company"], after["title"], after["version"]) == ("Engines", "Countess", 3)
 
 
-def test_changing_takes_ten_queries(alice: Person, contact: Contact) -> None:
+def test_changing_takes_eleven_queries(alice: Person, contact: Contact) -> None:
     with queries() as asked:
         patch(alice, contact, {"company": "Remington Rand"})
     assert asked == [
@@ -196,14 +196,15 @@ def test_changing_takes_ten_queries(alice: Person, contact: Contact) -> None:
         "contact_term",  # those that come
         "audit_entry",
         "contact",  # the answer
+        "tag_link",
     ]
 
 
-def test_a_change_that_is_none_takes_four(alice: Person, contact: Contact) -> None:
+def test_a_change_that_is_none_takes_five(alice: Person, contact: Contact) -> None:
     with queries() as asked:
         patch(alice, contact, {"company": contact.company})
-    # What the name means, the two locks, the answer.
-    assert asked == ["contact", "organization", "contact", "contact"]
+    # What the name means, the two locks, the answer with its tags.
+    assert asked == ["contact", "organization", "contact", "contact", "tag_link"]
 
 
 def test_a_missing_contact_takes_one(alice: Person) -> None:

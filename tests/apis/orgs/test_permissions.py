@@ -37,6 +37,10 @@ class Scene:
     def path(self) -> str:
         return f"contacts/{self.contact.slug}/"
 
+    @property
+    def tags(self) -> str:
+        return f"orgs/{self.team.slug}/tags/contacts/{self.path.replace('contacts', 'contact')}"
+
 
 class Action(NamedTuple):
     """A call that needs a permission, and the roles that have it by default."""
@@ -124,6 +128,14 @@ ACTIONS: dict[str, list[Action]] = {
     "contacts.delete": [
         Action(WORKERS, 204, lambda scene: scene.person.delete(scene.path)),
         Action(WORKERS, 200, lambda scene: scene.person.post(f"{scene.path}restore/")),
+    ],
+    "tags.read": [
+        Action(EVERYONE, 200, lambda scene: scene.person.get(f"orgs/{scene.team.slug}/tags/")),
+        Action(EVERYONE, 200, lambda scene: scene.person.get(scene.tags)),
+    ],
+    "tags.write": [
+        Action(WORKERS, 200, lambda scene: scene.person.post(scene.tags, ["VIP"])),
+        Action(WORKERS, 204, lambda scene: scene.person.delete(f"{scene.tags}vip/")),
     ],
 }
 

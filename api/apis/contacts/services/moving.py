@@ -5,6 +5,7 @@ import uuid
 from django.db.models import F
 from django.utils import timezone
 
+from api.apis.tags import services as tags
 from api.models import Contact, ContactTerm
 from api.platform import audit, changes
 from api.platform.callers import Caller
@@ -29,6 +30,7 @@ def move_all(
     contacts = Contact.objects.filter(organization_id=source)
     if creator is not None:
         contacts.filter(creator_id=creator[0]).update(creator_id=creator[1])
+    tags.move_all(source=source, target=target, count=counts[target])
     ContactTerm.objects.filter(organization_id=source).update(organization_id=target)
     moved = contacts.update(
         organization_id=target,

@@ -32,6 +32,8 @@ PERMISSIONS: Mapping[str, frozenset[str]] = {
     "contacts.create": _WORKERS,
     "contacts.update": _WORKERS,
     "contacts.delete": _WORKERS,
+    "tags.read": _EVERYONE,
+    "tags.write": _WORKERS,
 }
 
 
@@ -41,6 +43,8 @@ _SCOPE_OF: Mapping[str, str] = {
     "contacts.create": "contacts:write",
     "contacts.update": "contacts:write",
     "contacts.delete": "contacts:write",
+    "tags.read": "tags:read",
+    "tags.write": "tags:write",
 }
 # What a key can be given; `contacts:*` is everything about contacts.
 SCOPES = frozenset({*_SCOPE_OF.values(), *(f"{scope.partition(':')[0]}:*" for scope in _SCOPE_OF.values())})

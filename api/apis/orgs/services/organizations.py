@@ -10,7 +10,7 @@ from django.utils import timezone
 from api.apis.orgs.services.ownership import locked_group, locked_organization, store
 from api.exceptions import AccountRequired, InvalidInput, SignInRequired
 from api.models import Contact, ContactTerm, Membership, Organization, OrganizationKind, Role, User
-from api.platform import audit, memberships, outbox
+from api.platform import audit, kinds, memberships, outbox
 from api.platform.callers import Caller
 from api.platform.ids import slug_for
 from api.platform.transactions import transactional
@@ -100,6 +100,7 @@ def erase_organization(organization_id: uuid.UUID) -> None:
     contacts = Contact.objects.filter(organization_id=organization_id, organization__deleted_at__isnull=False)
     while ids := list(contacts.values_list("id", flat=True)[:_ERASED_AT_ONCE]):
         ContactTerm.objects.filter(contact_id__in=ids).delete()
+        kinds.forget(kinds.CONTACT, ids)
         Contact.objects.filter(id__in=ids).delete()
     Organization.objects.filter(id=organization_id, deleted_at__isnull=False).delete()
 
