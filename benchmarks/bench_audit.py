@@ -13,6 +13,7 @@ import harness
 
 # isort: split
 import contextlib
+import itertools
 import json
 import os
 import statistics
@@ -120,8 +121,12 @@ def hand(role: str) -> None:
         sys.stdout.flush()
 
 
+_numbers = itertools.count(10**12 + os.getpid() * 10**6)
+
+
 def uncommitted(entry: AuditEntry) -> None:
-    """Writes a row as it would be without a chain."""
+    """Writes a row as it would be without a chain, and not one that waits for its number."""
+    entry.number = next(_numbers)
 
 
 def somebody() -> Caller:
