@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 import structlog
 from django.conf import settings
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from api.models import AuditDay, AuditEntry
@@ -148,20 +148,29 @@ def _locked_day(today: date) -> AuditDay:
     """Today, begun if it has not been; locked, as the end of the chain is there. Part of the caller's transaction."""
     while True:
         last = AuditDay.objects.select_for_update().order_by("-day").first()
-        if last is None or last.day < today:
-            key_id = ring(settings.FIELD_KEYS).current
-            head = bytes(last.head) if last else BEGINNING
-            first = last.first_number + last.count if last else 1
-            day = AuditDay(day=today, first_number=first, count=0, before=head, head=head, key_id=key_id)
-            day.mac = seal_of_day(day)
-            day.save(force_insert=True)
-            if last is not None:
-                log.info("audit.day_closed", day=str(last.day), count=last.count, head=bytes(last.head).hex())
-                outbox.enqueue("audit.keep_day", {"day": str(last.day)}, dedup_key=f"audit-day:{last.day}")
-            return day
-        # While we waited for the last day, somebody may have begun another one.
-        if not AuditDay.objects.filter(day__gt=last.day).exists():
+        if last is not None and AuditDay.objects.filter(day__gt=last.day).exists():
+            continue  # while we waited for the last day, somebody has begun another one
+        if last is not None and last.day >= today:
             return last
+        day = _day_after(last, today)
+        try:
+            with transaction.atomic():
+                day.save(force_insert=True)
+        except IntegrityError:
+            continue  # the very first one, for which there is nothing to lock, was begun by somebody else
+        if last is not None:
+            log.info("audit.day_closed", day=str(last.day), count=last.count, head=bytes(last.head).hex())
+            outbox.enqueue("audit.keep_day", {"day": str(last.day)}, dedup_key=f"audit-day:{last.day}")
+        return day
+
+
+def _day_after(last: AuditDay | None, today: date) -> AuditDay:
+    head = bytes(last.head) if last else BEGINNING
+    first = last.first_number + last.count if last else 1
+    key_id = ring(settings.FIELD_KEYS).current
+    day = AuditDay(day=today, first_number=first, count=0, before=head, head=head, key_id=key_id)
+    day.mac = seal_of_day(day)
+    return day
 
 
 def _store(day: AuditDay) -> None:
