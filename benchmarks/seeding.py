@@ -10,13 +10,13 @@ import harness
 # isort: split
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from django.db import connection
 
-from api.models import Contact, Organization, User
-from api.platform import search
+from api.models import Contact, Organization, Tag, TagLink, User
+from api.platform import kinds, search
 from tests import factories
 
 _MADE = 10_000  # by Django; more are copied from these by the database
@@ -44,12 +44,36 @@ def seed(user_id: str, contacts: int) -> Seeded:
     organization = factories.group(User.objects.get(id=user_id), name="Benchmark")
     rows = [_contact(organization, user_id, number) for number in range(1, min(contacts, _MADE) + 1)]
     Contact.objects.bulk_create(rows, batch_size=500)
+    _tag(organization, rows)
     for first in range(_MADE, contacts, _MADE):
         _copy(organization, first)
     Organization.objects.filter(id=organization.id).update(change_seq=contacts)
     with connection.cursor() as cursor:
         cursor.execute(f"ANALYZE TABLE {Contact._meta.db_table}" if connection.vendor == "mysql" else "ANALYZE")
     return Seeded(organization.slug, rows[len(rows) // 2].slug)
+
+
+def _tag(organization: Organization, contacts: Sequence[Contact]) -> None:
+    """Puts two out of ten tags on each contact."""
+    words = [f"Tag {number}" for number in range(10)]
+    tags = [
+        Tag.objects.create(
+            organization=organization, name=word, name_identity=word.lower(), slug=f"tag-{number}", change_seq=0
+        )
+        for number, word in enumerate(words)
+    ]
+    links = [
+        TagLink(
+            organization=organization,
+            kind=kinds.CONTACT,
+            object_id=contact.id,
+            tag=tags[(number + one) % 10],
+            change_seq=0,
+        )
+        for number, contact in enumerate(contacts)
+        for one in (0, 3)
+    ]
+    TagLink.objects.bulk_create(links, batch_size=1000)
 
 
 def _contact(organization: Organization, user_id: str, number: int) -> Contact:

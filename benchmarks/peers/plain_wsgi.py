@@ -1,6 +1,6 @@
 """The floor: what the list needs, as one WSGI function without a framework.
 
-It verifies a token, asks the gate's own Lua script, runs one statement over a raw cursor and writes the same bytes as the
+It verifies a token, asks the gate's own Lua script, runs two statements over a raw cursor and writes the same bytes as the
 product does. Nobody would maintain an API in this style; it says what everything else costs.
 """
 
@@ -8,6 +8,7 @@ import os
 import threading
 import time
 import uuid
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -41,6 +42,10 @@ _COLUMNS = (
 _LIST = (
     f"SELECT {_COLUMNS} FROM contact c LEFT JOIN user u ON u.id = c.creator_id "
     "WHERE c.organization_id = %s AND c.deleted_at IS NULL ORDER BY c.display_name_key, c.id LIMIT 26"
+)
+_TAGS = (
+    "SELECT l.object_id, t.id, t.slug, t.name, t.color FROM tag_link l JOIN tag t ON t.id = l.tag_id "
+    "WHERE l.kind = 'contacts/contact' AND l.object_id IN %s ORDER BY t.name_identity"
 )
 
 
@@ -91,6 +96,10 @@ def _contacts(environ: dict[str, Any], members: list[Any]) -> bytes:
     with _connection().cursor() as cursor:
         cursor.execute(_LIST, [str(uuid.UUID(organization_id))])
         rows = cursor.fetchall()
+        cursor.execute(_TAGS, [[row[0] for row in rows[:25]]])
+        tags: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for object_id, tag_id, slug, name, color in cursor.fetchall():
+            tags[object_id].append({"id": tag_id, "slug": slug.decode(), "name": name, "color": color or None})
     data = []
     for row in rows[:25]:
         emails, phone_numbers = orjson.loads(row[8]), orjson.loads(row[9])
@@ -115,6 +124,7 @@ def _contacts(environ: dict[str, Any], members: list[Any]) -> bytes:
                 "notes": row[14],
                 "custom_fields": orjson.Fragment(row[15]),
                 "avatar": row[16] or None,
+                "tags": tags.get(row[0], []),
                 "creator": row[17],
                 "version": row[18],
                 "created_at": _time(row[19]),
