@@ -13,6 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.shortcuts import render
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
+from rest_framework.serializers import Serializer
 from rest_framework.views import set_rollback
 
 from api.exceptions import ApiError, Forbidden, InvalidInput, NotThere, TemporarilyUnavailable
@@ -163,6 +164,11 @@ def problem_of(error: Exception) -> ApiError | None:
             transactions.leave_connection()
             return TemporarilyUnavailable()
     return None
+
+
+def refusal_of(body: Serializer[Any]) -> InvalidInput:
+    """What is wrong with a body that was found invalid and is one of many."""
+    return InvalidInput(list(_flattened(drf.ValidationError(body.errors).get_full_details(), "")))
 
 
 def _flattened(details: Any, path: str) -> list[dict[str, str]]:

@@ -16,7 +16,7 @@ from handset_client import Answer, Call, Response
 import api.apis
 from api.apis.api_keys import serializers as api_keys
 from api.apis.auth import serializers as auth
-from api.apis.contacts import serializers as contacts
+from api.apis.contacts.serializers import contacts, many
 from api.apis.devices import serializers as devices
 from api.apis.jobs import serializers as jobs
 from api.apis.onboarding import serializers as onboarding
@@ -206,6 +206,7 @@ ENDPOINTS = [
     Endpoint("POST", "contacts/", contacts.ContactCreateSerializer, CONTACT),
     Endpoint("PUT", "contacts/{contact}/", contacts.ContactReplaceSerializer, CONTACT),
     Endpoint("PATCH", "contacts/{contact}/", contacts.ContactUpdateSerializer, {}),
+    Endpoint("POST", "contacts/bulk/", many.BulkSerializer, {"items": [{"op": "delete", "slug": "nobody"}]}),
     Endpoint("PATCH", "users/me/", users.ProfileUpdateSerializer, {}),
     Endpoint("PATCH", "users/me/preferences/", users.PreferencesUpdateSerializer, {}),
     Endpoint("POST", "auth/register/", auth.RegisterSerializer, {"email": "new@example.com", "password": PASSWORD}),
@@ -262,6 +263,7 @@ ENTRIES: dict[type[StrictSerializer], dict[str, Any]] = {
     contacts.EmailEntrySerializer: {"value": "ada@example.com"},
     contacts.PhoneEntrySerializer: {"value": "+41441234567"},
     contacts.AddressSerializer: {},
+    many.BulkItemSerializer: {"op": "delete", "slug": "nobody"},
     users.NotificationPreferencesUpdateSerializer: {},
     onboarding.EvidenceSerializer: EVIDENCE,
     users.TopicPreferencesUpdateSerializer: {},

@@ -227,3 +227,9 @@ def stored_contact(contact_id: uuid.UUID, *, is_new: bool = False) -> dict[str, 
 @statement
 def _stored(contact_id: Any) -> Rows:
     return Contact.objects.filter(id=contact_id).values(*COLUMNS)
+
+
+def stored_contacts(contact_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, dict[str, Any]]:
+    """Contacts that services have just returned to their caller, by their ids."""
+    rows = Contact.objects.filter(id__in=contact_ids).values(*COLUMNS)
+    return {row["id"]: row for row in _with_tags(list(rows))}

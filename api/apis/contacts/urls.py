@@ -1,9 +1,11 @@
 from django.urls import path
 
-from api.apis.contacts import views
+from api.apis.contacts.views import contacts, many
 
+# No slug is one of these words: it ends in a hyphen and six characters.
 urlpatterns = [
-    path("", views.ContactListView.as_view(), name="list"),
-    path("<str:slug>/", views.ContactView.as_view(), name="detail"),
-    path("<str:slug>/restore/", views.ContactRestoreView.as_view(), name="restore"),
+    path("", contacts.ContactListView.as_view(), name="list"),
+    path("bulk/", many.ContactBulkView.as_view(), name="bulk"),
+    path("<str:slug>/", contacts.ContactView.as_view(), name="detail"),
+    path("<str:slug>/restore/", contacts.ContactRestoreView.as_view(), name="restore"),
 ]

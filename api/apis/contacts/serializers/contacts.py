@@ -105,12 +105,20 @@ class ContactInput(fields.StrictSerializer):
 
     def values(self) -> dict[str, Any]:
         """The columns to set."""
-        return {name: value for name, value in self.validated_data.items() if name in services.BLANK}
+        return values_in(self.validated_data)
 
     def primaries(self) -> dict[str, str]:
         """The short forms: the list that each belongs to, and the value of its primary entry, empty to clear it."""
-        lists = {"email": "emails", "phone": "phone_numbers"}
-        return {lists[short]: self.validated_data[short] or "" for short in lists if short in self.validated_data}
+        return primaries_in(self.validated_data)
+
+
+def values_in(validated: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in validated.items() if name in services.BLANK}
+
+
+def primaries_in(validated: Mapping[str, Any]) -> dict[str, str]:
+    lists = {"email": "emails", "phone": "phone_numbers"}
+    return {lists[short]: validated[short] or "" for short in lists if short in validated}
 
 
 def _with_one_primary(entries: list[dict[str, Any]], field: str) -> list[dict[str, Any]]:

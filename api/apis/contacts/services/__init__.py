@@ -1,5 +1,8 @@
-"""The verbs of contacts: `changing` (one at a time), `moving` (all of them), and `finding`, what they are found by."""
+"""The verbs of contacts: `changing` (one at a time), `bulk` (many), `moving` (all of them), and `finding`, what they are
+found by.
+"""
 
+from api.apis.contacts.services.bulk import CHANGES_AT_ONCE, Change, Outcome, change_many
 from api.apis.contacts.services.changing import (
     BLANK,
     SlugConflict,
@@ -15,7 +18,11 @@ from api.apis.contacts.services.moving import has_any, move_all
 
 __all__ = [
     "BLANK",
+    "CHANGES_AT_ONCE",
+    "Change",
+    "Outcome",
     "SlugConflict",
+    "change_many",
     "create_contact",
     "delete_contact",
     "forget_tombstones",

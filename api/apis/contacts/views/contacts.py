@@ -1,4 +1,4 @@
-"""Contacts over HTTP."""
+"""One contact, and the list of them, over HTTP."""
 
 from http import HTTPStatus
 
@@ -6,7 +6,7 @@ from django.http import HttpResponse
 
 from api import conditions, pagination
 from api.apis.contacts import selectors, services
-from api.apis.contacts.serializers import (
+from api.apis.contacts.serializers.contacts import (
     ContactCreateSerializer,
     ContactReplaceSerializer,
     ContactSerializer,

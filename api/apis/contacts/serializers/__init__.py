@@ -1,0 +1,1 @@
+"""Contacts on the wire: `contacts`, and `many` of them in one body."""

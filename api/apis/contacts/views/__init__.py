@@ -1,0 +1,1 @@
+"""Contacts over HTTP: `contacts`, one at a time, and `many` at once."""
