@@ -99,15 +99,16 @@ def from_cache(user_id: uuid.UUID, entry: bytes | None, version: bytes | None) -
     return found
 
 
-_noted: ContextVar[set[uuid.UUID]] = ContextVar("memberships_noted", default=set())  # noqa: B039 -- of whom nobody asks
+_noted: ContextVar[set[uuid.UUID] | None] = ContextVar("memberships_noted", default=None)
 
 
 @contextmanager
 def noting() -> Iterator[set[uuid.UUID]]:
     """Whose memberships the block changes."""
-    token = _noted.set(set())
+    noted: set[uuid.UUID] = set()
+    token = _noted.set(noted)
     try:
-        yield _noted.get()
+        yield noted
     finally:
         _noted.reset(token)
 
@@ -123,7 +124,8 @@ def changing(user_ids: Iterable[uuid.UUID]) -> None:
     Raises TemporarilyUnavailable when the cache cannot be told: a change that it misses would not take effect.
     """
     ids = list(user_ids)
-    _noted.get().update(ids)
+    if (noted := _noted.get()) is not None:
+        noted.update(ids)
     if not ids or not state.is_configured():
         return
     try:

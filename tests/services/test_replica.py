@@ -73,4 +73,5 @@ def test_a_replica_that_is_gone_costs_nothing(deployed: Deployment, served: Guni
     with connection.cursor() as cursor:
         cursor.execute("SET FOREIGN_KEY_CHECKS=0")
         cursor.execute(f"DROP TABLE `{NAME}`.`organization`")
+        cursor.execute("SET FOREIGN_KEY_CHECKS=1")
     assert names(phone) == [("Ada", "the primary")]
