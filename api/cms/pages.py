@@ -14,16 +14,33 @@ from django.shortcuts import render
 from django.utils.decorators import method_decorator
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views import View
 
 from api import problems
-from api.cms.access import caller_of, staff_of, staff_required
+from api.cms.access import caller_of, duties_of, staff_of, staff_required
 from api.cms.forms.reason import ReasonForm
-from api.exceptions import ApiError, NotThere
+from api.exceptions import ApiError, Forbidden, NotThere
 from api.platform.callers import Caller
 from api.platform.keyset import Cursor, Page
 
 Text = str | Promise
+
+
+class Section(NamedTuple):
+    """An entry of the navigation, for whom its action is covered."""
+
+    name: str  # of its address, too
+    label: Text
+    needs: str | None
+
+
+_SECTIONS = (
+    Section("dashboard", gettext_lazy("Dashboard"), None),
+    Section("users", gettext_lazy("People"), "people.read"),
+    Section("devices", gettext_lazy("Devices"), "devices.read"),
+    Section("orgs", gettext_lazy("Organizations"), "orgs.read"),
+)
 
 
 class CmsPage(View):
@@ -53,7 +70,10 @@ class CmsPage(View):
 
     def page(self, template: str, context: Mapping[str, Any], *, status: HTTPStatus = HTTPStatus.OK) -> HttpResponse:
         """A template in the frame that all pages share; a refusal tells the id under which it is found in the logs."""
+        may = duties_of(self.request)
         frame = {
+            "may": may,
+            "sections": [entry for entry in _SECTIONS if entry.needs is None or entry.needs in may],
             "environment": settings.ENVIRONMENT,
             "section": self.section,
             "staff": staff_of(self.request),
@@ -63,10 +83,14 @@ class CmsPage(View):
 
 
 class StaffPage(CmsPage):
-    """A page behind the door."""
+    """A page behind the door, for staff whose roles cover the action that it needs (None: for all staff)."""
+
+    needs: ClassVar[str | None]
 
     @method_decorator(staff_required)
     def enter(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if self.needs is not None and self.needs not in duties_of(request):
+            raise Forbidden(_("This takes a role that covers %(action)s.") % {"action": self.needs})
         return super().enter(request, *args, **kwargs)
 
 

@@ -33,6 +33,7 @@ class Caller:
     session_id: uuid.UUID | None = None
     key_id: uuid.UUID | None = None
     scopes: frozenset[str] | None = None
+    duties: frozenset[str] = frozenset()  # of staff: the actions that their roles cover
     is_guest: bool = False
     memberships: Mapping[uuid.UUID, Member] = field(default_factory=dict)
     address: str | None = None

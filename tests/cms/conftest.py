@@ -2,13 +2,14 @@
 
 import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pytest
 from django.http import HttpResponse
 from django.test import Client, TestCase
 
+from api.apis.auth import services as auth
 from api.apis.users import services as users
 from api.models import User
 from api.platform import callers
@@ -90,8 +91,10 @@ def new_user(db: None) -> Callable[..., User]:
 
 @pytest.fixture
 def new_staff(new_user: Callable[..., User]) -> Callable[..., Staff]:
-    def make(name: str = "sam", **columns: bool) -> Staff:
+    def make(name: str = "sam", *, roles: Sequence[str] = ("Admin",), **columns: bool) -> Staff:
         user, browser = new_user(name, is_staff=True, **columns), Browser()
+        auth.set_staff_roles(callers.command(), user_id=user.id, roles=roles)
+        User.objects.filter(id=user.id).update(is_staff=True)  # also who has no role
         assert user.email is not None
         assert browser.sign_in(user.email).status_code == 302
         return Staff(user, browser)

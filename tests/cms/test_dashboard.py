@@ -59,9 +59,9 @@ def test_an_empty_server_says_what_comes_next(staff):
 
 
 def test_every_count_has_an_end(staff, django_assert_num_queries):
-    # session, person, devices, 3 × active, outbox waiting and failed, people, organizations, failures;
+    # session, person, roles, devices, 3 × active, outbox waiting and failed, people, organizations, failures;
     # the session's expiry with its savepoint (3)
-    with django_assert_num_queries(14) as asked:
+    with django_assert_num_queries(15) as asked:
         staff.text("/cms/")
     counts = [query["sql"] for query in asked.captured_queries if "COUNT(" in query["sql"]]
     assert len(counts) == 9

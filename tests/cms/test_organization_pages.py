@@ -48,11 +48,11 @@ def test_a_search_that_finds_nothing_says_so(staff, typed):
 
 
 def test_a_list_costs_the_same_however_long_it_is(staff, django_assert_num_queries):
-    # session, person, list, the session's expiry with its savepoint (3)
+    # session, person, roles, list, the session's expiry with its savepoint (3)
     for number in range(8):
         factories.group(staff.user, name=f"Group {number}")
         if number in (0, 7):
-            with django_assert_num_queries(6):
+            with django_assert_num_queries(7):
                 staff.text("/cms/orgs/")
 
 
@@ -73,8 +73,8 @@ def test_members_are_listed_with_their_roles(staff, new_user):
 def test_members_come_in_pages(staff, new_user, settings, django_assert_num_queries):
     settings.PAGE_LIMIT_DEFAULT = 2
     group = factories.group(staff.user, {new_user(f"m{number}"): Role.MEMBER for number in range(3)})
-    # session, staff, organization, members, the session's expiry with its savepoint (3)
-    with django_assert_num_queries(7):
+    # session, staff, roles, organization, members, the session's expiry with its savepoint (3)
+    with django_assert_num_queries(8):
         page = staff.text(f"/cms/orgs/{group.id}/")
     assert page.count("/cms/users/") - page.count('"/cms/users/"') >= 2
     second = staff.text(f"/cms/orgs/{group.id}/{behind(page)}")

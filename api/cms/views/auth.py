@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
-from api.cms.access import sign_in, sign_out, staff_of
+from api.cms.access import remember_browser, sign_in, sign_out, staff_of
 from api.cms.forms.auth import SignInForm
 from api.cms.pages import CmsPage, StaffPage, explained, with_headers
 from api.exceptions import ApiError
@@ -29,7 +29,9 @@ class SignInView(CmsPage):
         except ApiError as refusal:
             return with_headers(self._form(form, explained(refusal), refusal.status), refusal)
         if is_in:
-            return HttpResponseRedirect(self._destination() or settings.LOGIN_REDIRECT_URL)
+            arrived = HttpResponseRedirect(self._destination() or settings.LOGIN_REDIRECT_URL)
+            remember_browser(request, arrived, email=form.cleaned_data["email"])
+            return arrived
         answer = _("The e-mail address and the password do not fit, or they are not those of a staff member.")
         return self._form(form, answer, HTTPStatus.UNPROCESSABLE_ENTITY)
 
@@ -52,6 +54,8 @@ class SignInView(CmsPage):
 
 class SignOutView(StaffPage):
     """Only by POST: a link or an image must not sign anybody out."""
+
+    needs = None
 
     def post(self, request: HttpRequest) -> HttpResponse:
         sign_out(request)

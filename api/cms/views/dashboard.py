@@ -21,6 +21,7 @@ _ACTIVE_DAYS = (1, 7, 30)
 
 class DashboardView(StaffPage):
     section = "dashboard"
+    needs = None
 
     def get(self, request: HttpRequest) -> HttpResponse:
         return self.page("cms/dashboard/dashboard.html", _numbers(COUNTED_MOST + 1))

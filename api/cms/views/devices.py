@@ -22,6 +22,7 @@ class DevicesView(StaffPage):
     """All devices by pages, or those of a platform and a status; with `q` the one that it names."""
 
     section = "devices"
+    needs = "devices.read"
 
     def get(self, request: HttpRequest) -> HttpResponse:
         form = DeviceSearchForm(request.GET)
@@ -38,6 +39,7 @@ class DevicesView(StaffPage):
 
 class DeviceView(StaffPage):
     section = "devices"
+    needs = "devices.read"
 
     def get(self, request: HttpRequest, device_id: uuid.UUID) -> HttpResponse:
         device = onboarding.device_for_staff(device_id)
@@ -50,6 +52,7 @@ class DeviceView(StaffPage):
 
 class RevokeView(ConfirmedChange):
     section = "devices"
+    needs = "devices.revoke"
     heading = _("Revoke {name}?")
     effects = (
         _("Its sessions end now, and its key is never taken again. This cannot be undone."),

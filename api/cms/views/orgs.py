@@ -14,6 +14,7 @@ class OrganizationsView(StaffPage):
     """All organizations by pages, newest first; with `q` those whose slug begins with it, by slug."""
 
     section = "orgs"
+    needs = "orgs.read"
 
     def get(self, request: HttpRequest) -> HttpResponse:
         form = OrganizationSearchForm(request.GET)
@@ -28,6 +29,7 @@ class OrganizationsView(StaffPage):
 
 class OrganizationView(StaffPage):
     section = "orgs"
+    needs = "orgs.read"
 
     def get(self, request: HttpRequest, organization_id: uuid.UUID) -> HttpResponse:
         pager = Pager(request, "members", organization_id)

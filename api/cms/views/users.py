@@ -23,6 +23,7 @@ class PeopleView(StaffPage):
     """All people by pages; with `q` those whose address or username begins with it, on one page."""
 
     section = "users"
+    needs = "people.read"
 
     def get(self, request: HttpRequest) -> HttpResponse:
         form = PeopleSearchForm(request.GET)
@@ -40,6 +41,7 @@ class PeopleView(StaffPage):
 
 class PersonView(StaffPage):
     section = "users"
+    needs = "people.read"
 
     def get(self, request: HttpRequest, user_id: uuid.UUID) -> HttpResponse:
         person = users.person_for_staff(user_id)
@@ -54,6 +56,7 @@ class PersonView(StaffPage):
 
 class _PersonChange(ConfirmedChange):
     section = "users"
+    needs = "people.deactivate"
 
     def subject(self) -> Subject:
         person = users.person_for_staff(self.kwargs["user_id"])

@@ -1,6 +1,6 @@
 """The verbs of accounts, by what they are about: `sessions` (tokens of a device), `people` (signing up, in and out),
 `guests`, `codes` (signing in by mail), `social` (by a provider), `passwords`, `addresses`, and what these stand on: `proofs` (mailed secrets),
-`mails` (what is said with them), `failures` (guesses); and `waiting` (who is to hear when signing up is possible).
+`mails` (what is said with them), `failures` (guesses); `staff`; and `waiting` (who is to hear when signing up is possible).
 """
 
 from api.apis.auth.services.addresses import (
@@ -20,7 +20,14 @@ from api.apis.auth.services.ending import (
     forget_browser_sessions,
     forget_ended_sessions,
 )
-from api.apis.auth.services.failures import account_key, forget_old_failures
+from api.apis.auth.services.failures import (
+    account_key,
+    begin_attempt,
+    browser_key_of,
+    forget_old_failures,
+    forgive,
+    record_lock,
+)
 from api.apis.auth.services.guests import (
     AlreadySignedIn,
     GuestHasData,
@@ -65,6 +72,7 @@ from api.apis.auth.services.social import (
     new_social_nonce,
     sign_in_by_provider,
 )
+from api.apis.auth.services.staff import set_staff_roles
 from api.apis.auth.services.waiting import join_waiting_list
 
 __all__ = [
@@ -85,6 +93,8 @@ __all__ = [
     "TokenGrant",
     "account_key",
     "address_to_change",
+    "begin_attempt",
+    "browser_key_of",
     "change_address",
     "change_page",
     "change_password",
@@ -102,6 +112,7 @@ __all__ = [
     "forget_merged_guests",
     "forget_old_failures",
     "forget_old_proofs",
+    "forgive",
     "join_waiting_list",
     "lock_device",
     "mail_change_notice",
@@ -111,6 +122,7 @@ __all__ = [
     "new_social_nonce",
     "open_guest",
     "reactivate_person",
+    "record_lock",
     "refresh",
     "register",
     "request_address_change",
@@ -120,6 +132,7 @@ __all__ = [
     "require_good",
     "require_valid_token",
     "reset_password",
+    "set_staff_roles",
     "sign_in",
     "sign_in_by_code",
     "sign_in_by_provider",

@@ -15,6 +15,8 @@ from api.platform.callers import Caller
 from api.platform.keys import purpose_key
 from api.platform.transactions import transactional
 
+_STRANGERS = "strangers"
+
 
 def key_of(email: str, device_id: uuid.UUID) -> bytes:
     """What failures against an account are counted under: together for strange devices, apart for each on which its
@@ -24,7 +26,17 @@ def key_of(email: str, device_id: uuid.UUID) -> bytes:
     here = Session.objects.filter(device_id=device_id, user__email_identity=identity)
     reasons = set(here.values_list("end_reason", flat=True).distinct())
     is_known = bool(reasons) and reasons.isdisjoint(STRANGERS_END_REASONS)
-    who = str(device_id) if is_known else "strangers"
+    return _key(identity, str(device_id) if is_known else _STRANGERS)
+
+
+def browser_key_of(email: str, browser: str) -> bytes:
+    """The same for a browser of staff: one in which the person has signed in before is named, any other is not, and
+    counts together with strange devices.
+    """
+    return _key(identity_of(email), f"browser:{browser}" if browser else _STRANGERS)
+
+
+def _key(identity: str, who: str) -> bytes:
     return hmac.digest(purpose_key("lockout"), f"{identity}|{who}".encode(), "sha256")
 
 

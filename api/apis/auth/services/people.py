@@ -25,7 +25,7 @@ from api.apis.users import services as users
 from api.exceptions import ApiError, NotThere
 from api.models import EndReason, Outcome, ProofPurpose, Session, User
 from api.models.base import identity_of
-from api.platform import audit, revocation
+from api.platform import audit, revocation, staff
 from api.platform.callers import Caller
 from api.platform.keys import purpose_key
 from api.platform.passwords import password_matches
@@ -252,8 +252,9 @@ class StaffProtected(ApiError):
 def deactivate_person(caller: Caller, *, user_id: uuid.UUID) -> None:
     """Shuts a person out: no session, token or password of theirs works any more. Harmless when repeated.
 
-    Raises NotThere, StaffProtected, LastOwner.
+    Raises Forbidden, NotThere, StaffProtected, LastOwner.
     """
+    staff.require(caller, "people.deactivate")
     orgs.require_other_owners(user_id)
     person = _locked_person(caller, user_id)
     if not person.is_active:
@@ -268,7 +269,11 @@ def deactivate_person(caller: Caller, *, user_id: uuid.UUID) -> None:
 
 @transactional
 def reactivate_person(caller: Caller, *, user_id: uuid.UUID) -> None:
-    """Lets a person in again; they sign in anew. Harmless when repeated. Raises NotThere, StaffProtected."""
+    """Lets a person in again; they sign in anew. Harmless when repeated.
+
+    Raises Forbidden, NotThere, StaffProtected.
+    """
+    staff.require(caller, "people.deactivate")
     person = _locked_person(caller, user_id)
     if person.is_active:
         return

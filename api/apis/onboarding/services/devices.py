@@ -15,8 +15,8 @@ from django.utils import timezone
 from api.apis.auth import services as auth
 from api.apis.onboarding.services.attestations import attest_at_registration
 from api.exceptions import ApiError, InvalidInput, NotThere
-from api.models import Algorithm, AppKey, Device, EndReason, Platform
-from api.platform import audit, device_keys, keys, signing
+from api.models import Algorithm, AppKey, Channel, Device, EndReason, Platform
+from api.platform import audit, device_keys, keys, signing, staff
 from api.platform.callers import Caller
 from api.platform.device_keys import DeviceRevoked, KeySuperseded
 from api.platform.signing import Tag
@@ -226,7 +226,12 @@ def rotate_key(
 
 @transactional
 def revoke_device(caller: Caller, *, device_id: uuid.UUID) -> None:
-    """Ends a device and its sessions for good; harmless when repeated. Raises NotThere."""
+    """Ends a device and its sessions for good; harmless when repeated. The device itself may ask for it, and staff.
+
+    Raises Forbidden, NotThere.
+    """
+    if caller.channel is not Channel.API or caller.device_id != device_id:
+        staff.require(caller, "devices.revoke")
     device = Device.objects.select_for_update().filter(id=device_id).first()
     if device is None:
         raise NotThere
