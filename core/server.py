@@ -27,8 +27,8 @@ _PIECE_BYTES = 64 * 1024
 # What a server that stops still waits for somebody who is in the middle of a request.
 _STOPPING_SECONDS = 2
 
-# The headers that say where a body ends.
-_FRAMING = re.compile(rb"\r\n(?:content-length:[ \t]*([0-9]{1,9})[ \t]*(?=\r\n)|transfer-encoding)", re.IGNORECASE)
+# The headers that say where a body ends. Zeros before a length say nothing, and gunicorn takes any number of them.
+_FRAMING = re.compile(rb"\r\n(?:content-length:[ \t]*0*([0-9]{1,9})[ \t]*(?=\r\n)|transfer-encoding)", re.IGNORECASE)
 _EXPECTING = re.compile(rb"\r\nexpect:[ \t]*100-continue", re.IGNORECASE)
 
 

@@ -89,9 +89,10 @@ def alive_in(server: Gunicorn) -> float:
     [
         (b"POST /api/v1/auth/get-token/ HTTP/1.1\r\nHost: loc", b"a"),
         (POST + b"Content-Length: 1000\r\n\r\n", b" "),
+        (POST + b"Content-Length: 0000001000\r\n\r\n", b" "),
         (POST + b"Content-Length: 1000\r\nExpect: 100-continue\r\n\r\n", b" "),
     ],
-    ids=["the-head", "a-body", "a-body-that-asks"],
+    ids=["the-head", "a-body", "a-body-with-a-padded-length", "a-body-that-asks"],
 )
 def test_whoever_drips_is_told_and_nobody_waits(server: Gunicorn, sent: bytes, drip: bytes) -> None:
     """Twice as many as there are threads, a byte now and then: each would keep a thread for hours."""
