@@ -40,6 +40,7 @@ _SECTIONS = (
     Section("users", gettext_lazy("People"), "people.read"),
     Section("devices", gettext_lazy("Devices"), "devices.read"),
     Section("orgs", gettext_lazy("Organizations"), "orgs.read"),
+    Section("jobs", gettext_lazy("Background work"), "outbox.read"),
 )
 
 

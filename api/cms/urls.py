@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from api.cms.views import auth, dashboard, devices, orgs, users
+from api.cms.views import auth, dashboard, devices, jobs, orgs, users
 
 app_name = "cms"
 
@@ -19,4 +19,8 @@ urlpatterns = [
     path("devices/<uuid:device_id>/revoke/", devices.RevokeView.as_view(), name="device-revoke"),
     path("orgs/", orgs.OrganizationsView.as_view(), name="orgs"),
     path("orgs/<uuid:organization_id>/", orgs.OrganizationView.as_view(), name="org"),
+    path("jobs/", jobs.MessagesView.as_view(), name="jobs"),
+    path("jobs/<uuid:message_id>/", jobs.MessageView.as_view(), name="job"),
+    path("jobs/<uuid:message_id>/retry/", jobs.RetryView.as_view(), name="job-retry"),
+    path("jobs/<uuid:message_id>/discard/", jobs.DiscardView.as_view(), name="job-discard"),
 ]

@@ -1,6 +1,10 @@
 """Reading background work: the caller's own jobs, and for staff how the outbox does."""
 
+import uuid
 from typing import Any, NamedTuple
+
+from django.db.models import Q
+from django.utils import timezone
 
 from api.exceptions import NotThere
 from api.models import Job, OutboxMessage
@@ -57,3 +61,55 @@ def outbox_numbers_for_staff(*, most: int) -> OutboxNumbers:
         waiting=unfinished.filter(due_at__isnull=False)[:most].count(),
         failed=unfinished.filter(failed_at__isnull=False)[:most].count(),
     )
+
+
+MESSAGE_STATES = ("failed", "waiting", "running", "done")
+_MESSAGE_COLUMNS = (
+    "id",
+    "task",
+    "created_at",
+    "due_at",
+    "lease",
+    "attempts",
+    "last_error",
+    "done_at",
+    "failed_at",
+    "request_id",
+    "job__owner_id",
+    "job__owner__username",
+    "job__progress",
+)
+
+
+def messages_for_staff(*, state: str = "", cursor: Cursor | None, limit: int) -> Page:
+    """A page of the outbox, newest first: all of it, or what is in one of MESSAGE_STATES."""
+    is_running = Q(lease__isnull=False, due_at__gt=timezone.now())
+    chosen = {
+        "": Q(),
+        "failed": Q(done_at=None, failed_at__isnull=False),
+        "waiting": Q(done_at=None, due_at__isnull=False) & ~is_running,
+        "running": Q(done_at=None) & is_running,
+        "done": Q(done_at__isnull=False),
+    }[state]
+    rows = OutboxMessage.objects.filter(chosen).values(*_MESSAGE_COLUMNS)
+    page = page_of(rows, order=[Order("id", True)], cursor=cursor, limit=limit)
+    return page._replace(rows=[_with_state(row) for row in page.rows])
+
+
+def message_for_staff(message_id: uuid.UUID) -> dict[str, Any]:
+    """A message with its arguments, which hold ids and no secrets. Raises NotThere."""
+    row = OutboxMessage.objects.filter(id=message_id).values(*_MESSAGE_COLUMNS, "arguments", "dedup_key").first()
+    if row is None:
+        raise NotThere
+    return _with_state(row)
+
+
+def _with_state(row: dict[str, Any]) -> dict[str, Any]:
+    """A row with which of MESSAGE_STATES it is in."""
+    if row["done_at"] is not None:
+        state = "done"
+    elif row["failed_at"] is not None:
+        state = "failed"
+    else:
+        state = "running" if row["lease"] is not None and row["due_at"] > timezone.now() else "waiting"
+    return {**row, "state": state}

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from api.exceptions import ApiError, NotThere
 from api.models import UNFINISHED_STATES, Job, JobState, OutboxMessage, User
-from api.platform import audit, counters, idempotency, jobs, limits, nonces, outbox
+from api.platform import audit, counters, idempotency, jobs, limits, nonces, outbox, staff
 from api.platform.callers import Caller
 from api.platform.ids import as_uuid
 from api.platform.transactions import transactional
@@ -71,6 +71,54 @@ def revoke_job(caller: Caller, *, name: str) -> None:
         audit.record(caller, "job.revoked", target_kind="job", target_id=job_id)
     elif not mine.filter(state=JobState.REVOKED).exists():
         raise JobOver
+
+
+class MessageNotFailed(ApiError):
+    """The message was done, waits, or is at work: it is not staff's to retry or discard."""
+
+    status = HTTPStatus.CONFLICT
+    code = "message_not_failed"
+    title = "This was not given up"
+    detail = "Only what has failed for good can be retried or discarded."
+
+
+@transactional
+def retry_message(caller: Caller, *, message_id: uuid.UUID) -> None:
+    """Has a message that was given up tried again, as often as a new one. Raises Forbidden, NotThere, MessageNotFailed."""
+    message = _failed_message(caller, message_id)
+    now = timezone.now()
+    OutboxMessage.objects.filter(id=message.id).update(due_at=now, failed_at=None, attempts=0, lease=None)
+    if message.job_id is not None:
+        Job.objects.filter(id=message.job_id, state=JobState.FAILURE).update(
+            state=JobState.RETRY, ended_at=None, updated_at=now
+        )
+    _record(caller, "outbox.retried", message)
+
+
+@transactional
+def discard_message(caller: Caller, *, message_id: uuid.UUID) -> None:
+    """Deletes a message that was given up; its job, if it has one, stays failed.
+
+    Raises Forbidden, NotThere, MessageNotFailed.
+    """
+    message = _failed_message(caller, message_id)
+    _record(caller, "outbox.discarded", message)
+    message.delete()
+
+
+def _failed_message(caller: Caller, message_id: uuid.UUID) -> OutboxMessage:
+    staff.require(caller, "outbox.change")
+    message = OutboxMessage.objects.select_for_update().filter(id=message_id).first()
+    if message is None:
+        raise NotThere
+    if message.failed_at is None:
+        raise MessageNotFailed
+    return message
+
+
+def _record(caller: Caller, action: str, message: OutboxMessage) -> None:
+    changes = {"task": [message.task, None]}
+    audit.record(caller, action, target_kind="outbox_message", target_id=message.id, changes=changes)
 
 
 def run_long(job_id: str, *, seconds: int) -> dict[str, int]:
