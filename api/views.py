@@ -24,7 +24,9 @@ from api.exceptions import ApiError, InvalidInput
 from api.parsers import FormParser
 from api.permissions import IsPublic
 from api.platform import api_keys, attestation, gate, revocation
+from api.platform.api_keys import KeyClaims
 from api.platform.limits import NOTHING_COUNTED, Decision, Limit
+from api.platform.memberships import Memberships
 from api.platform.revocation import SessionState
 from api.platform.signing import Tag
 from api.platform.tokens import TokenRevoked
@@ -223,15 +225,24 @@ class ApiView(APIView):
         admission = gate.admit(self.limits(request), request.claims, key_holder_id=holder_id)
         if admission.session not in self.session_states:
             raise TokenRevoked
+        if key is not None:
+            request.enter(self._place_of(request, key, admission.memberships))
         self.decision = admission.decision
         throttling.require_allowed(admission.decision)
         if key is not None:
-            request.enter(api_keys.place_of(key, admission.memberships))
             api_keys.note_use(key, request.caller.address)
         if request.claims is not None:
             request.enter(admission.memberships)
             if request.claims.is_first_of_session and admission.session is SessionState.LIVE:
                 revocation.record_first_use(request.claims.session_id)
+
+    def _place_of(self, request: ApiRequest, key: KeyClaims, memberships: Memberships) -> Memberships:
+        """Before anything is told of the key's limits: without its holder a key is like one that never was."""
+        try:
+            return api_keys.place_of(key, memberships)
+        except api_keys.ApiKeyInvalid:
+            throttling.spend_failed_proof(request)
+            raise
 
     def _require_policy(self, request: ApiRequest) -> None:
         """Raises SignatureRequired where the policy wants a signature and there is none."""

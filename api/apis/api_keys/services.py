@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
+from django.db.models import Q
 from django.utils import timezone
 
 from api.apis.api_keys.selectors import key_ids
@@ -15,6 +16,19 @@ from api.models import ApiKey
 from api.platform import api_keys, audit
 from api.platform.callers import Caller
 from api.platform.transactions import transactional
+
+_LIVING_MOST = 50  # of an organization: each key has limits of its own, so their number is a limit too
+_LIFE_MAX = timedelta(days=3660)  # ten years: what is to live longer has no end
+
+
+class TooManyKeys(ApiError):
+    """The organization has fifty keys that are neither revoked nor expired."""
+
+    status = HTTPStatus.CONFLICT
+    code = "too_many_api_keys"
+    title = "The organization has too many API keys"
+    detail = "Revoke one that nobody needs."
+    remedy = "Revoke one that nobody needs, and repeat it."
 
 
 class KeyRotated(ApiError):
@@ -31,11 +45,14 @@ def create_key(
 ) -> tuple[uuid.UUID, str]:
     """A new key's id, and the key, which nobody sees again. The caller becomes its holder.
 
-    Raises NotThere, Forbidden (also for scopes beyond the caller's own role), InvalidInput.
+    Raises NotThere, Forbidden (also for scopes beyond the caller's own role), InvalidInput, TooManyKeys.
     """
     organization_id = organizations.lock_for(caller, organization, "api_keys.manage")
-    if expires_at is not None and expires_at <= timezone.now():
+    now = timezone.now()
+    if expires_at is not None and expires_at <= now:
         raise InvalidInput.of("expires_at", "past", "Send a time that is still to come.")
+    if expires_at is not None and expires_at > now + _LIFE_MAX:
+        raise InvalidInput.of("expires_at", "too_late", "Send a time within ten years, or none.")
     return _make(caller, organization_id, name=name, scopes=sorted(set(scopes)), expires_at=expires_at)
 
 
@@ -44,7 +61,7 @@ def rotate_key(caller: Caller, *, organization: str, key: str, overlap_seconds: 
     """A key's successor: the same name, scopes and length of life, held by the caller. The old one lives on for the
     overlap, so that whoever uses it can change over without a call that fails.
 
-    Raises NotThere, Forbidden, KeyRotated.
+    Raises NotThere, Forbidden, KeyRotated, TooManyKeys.
     """
     organizations.lock_for(caller, organization, "api_keys.manage")
     old = _locked(caller, organization, key)
@@ -76,6 +93,9 @@ def _make(
 ) -> tuple[uuid.UUID, str]:
     for action in orgs.actions_of(scopes):
         orgs.require_permission(caller, organization_id, action)
+    living = ApiKey.objects.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()), revoked_at=None)
+    if living.filter(organization_id=organization_id).count() >= _LIVING_MOST:
+        raise TooManyKeys
     text = api_keys.new_key()
     made = ApiKey.objects.create(
         organization_id=organization_id,

@@ -51,7 +51,7 @@ class ApiKeyListView(ApiView):
         takes=ApiKeyCreateSerializer,
         statuses=(HTTPStatus.CREATED,),
         summary="Make an API key; it is answered this once",
-        errors=(NotThere, Forbidden),
+        errors=(NotThere, Forbidden, services.TooManyKeys),
     )
     def post(self, request: ApiRequest, org_slug: str) -> Response:
         body = ApiKeyCreateSerializer(data=request.data)
@@ -80,7 +80,7 @@ class ApiKeyRotateView(ApiView):
         takes=ApiKeyRotateSerializer,
         statuses=(HTTPStatus.CREATED,),
         summary="Make the successor of an API key; it is answered this once",
-        errors=(NotThere, Forbidden, services.KeyRotated),
+        errors=(NotThere, Forbidden, services.KeyRotated, services.TooManyKeys),
     )
     def post(self, request: ApiRequest, org_slug: str, key_id: str) -> Response:
         body = ApiKeyRotateSerializer(data=request.data)
