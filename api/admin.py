@@ -227,6 +227,12 @@ class ContactAdmin(ReadOnlyAdmin):
     search_fields = ("id", "slug", "organization")
 
 
+@admin.register(tables.Image, site=site)
+class ImageAdmin(ReadOnlyAdmin):
+    list_display = ("id", "organization", "title", "media_type", "width", "height", "created_at")
+    search_fields = ("id", "uid", "organization")
+
+
 @admin.register(tables.ContactTerm, site=site)
 class ContactTermAdmin(ReadOnlyAdmin):
     list_display = ("id", "term", "weight", "organization", "contact")

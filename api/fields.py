@@ -221,16 +221,20 @@ class PhoneNumberField(serializers.CharField):
 
 
 class UploadField(serializers.FileField):
-    """A file of a form, of at most UPLOAD_MAX_BYTES; validated to `Upload`."""
+    """A file of a form, of at most as many bytes as the setting `limit` says; validated to `Upload`."""
 
     default_error_messages = {"invalid": "Send a file: a part with a file name.", "empty": "The file is empty."}
+
+    def __init__(self, *, limit: str = "UPLOAD_MAX_BYTES", **kwargs: Any) -> None:
+        self.limit = limit
+        super().__init__(**kwargs)
 
     def to_internal_value(self, data: Any) -> Upload:  # type: ignore[override]  # a FileField for the schema only
         if not isinstance(data, Upload):
             self.fail("invalid")
         if not data.content:
             self.fail("empty")
-        if len(data.content) > settings.UPLOAD_MAX_BYTES:
+        if len(data.content) > getattr(settings, self.limit):
             raise RequestDataTooBig
         return data
 

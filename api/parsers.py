@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from http import HTTPStatus
 from typing import IO, Any, NamedTuple
 from urllib.parse import unquote
@@ -139,11 +139,14 @@ class Part(NamedTuple):
 
 
 class FormParser(BaseParser):
-    """multipart/form-data (RFC 7578), without preamble, nesting, encodings, or a field that stands twice. Files become
-    `Upload`s, other fields text.
+    """multipart/form-data (RFC 7578), without preamble, nesting, encodings, or a field that stands twice but where it is
+    `repeated`, which makes it a list. Files become `Upload`s, other fields text.
     """
 
     media_type = "multipart/form-data"
+
+    def __init__(self, repeated: Collection[str] = ()) -> None:
+        self._repeated = repeated
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
@@ -153,12 +156,13 @@ class FormParser(BaseParser):
         assert isinstance(request, ApiRequest)
         values: dict[str, Any] = {}
         for part in parts_of(request):
-            if part.name in values:
+            value = _text_of(part) if part.file_name is None else Upload(part.file_name, part.media_type, part.content)
+            if part.name in self._repeated:
+                values.setdefault(part.name, []).append(value)
+            elif part.name in values:
                 raise MalformedBody("A field stands twice.")
-            if part.file_name is None:
-                values[part.name] = _text_of(part)
             else:
-                values[part.name] = Upload(part.file_name, part.media_type, part.content)
+                values[part.name] = value
         return values
 
 

@@ -27,9 +27,14 @@ from api.platform.tokens import Claims
 _FORM_MAX_BYTES = 64 * 1024
 
 
-def body_max_bytes() -> int:
-    """What the largest body has that any view takes."""
-    return int(settings.UPLOAD_MAX_BYTES) + _FORM_MAX_BYTES
+# The settings that say how many bytes of files a view takes.
+_FILES_LIMITS = ("UPLOAD_MAX_BYTES", "IMAGE_MAX_BYTES", "IMAGES_MAX_BYTES")
+
+
+def body_max_bytes(limit: str | None = None) -> int:
+    """What the largest body has that a view with the `files_limit` takes, or any view."""
+    limits: list[int] = [getattr(settings, name) for name in ([limit] if limit else _FILES_LIMITS)]
+    return max(limits) + _FORM_MAX_BYTES
 
 
 class ApiRequest(Request):
@@ -54,10 +59,11 @@ class ApiRequest(Request):
         Raises RequestDataTooBig, UnreadablePostError.
         """
         request = self._request
-        if not self.parser_context["view"].takes_files:
+        view = self.parser_context["view"]
+        if not view.takes_files:
             return request.body
         announced = int(request.META.get("CONTENT_LENGTH") or 0)
-        if announced > body_max_bytes():
+        if announced > body_max_bytes(view.files_limit):
             raise RequestDataTooBig
         content = request.read()
         if len(content) < announced:

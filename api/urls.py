@@ -14,6 +14,7 @@ app_name = "api"
 # prefix under /api/v1/ -> domain. What has no prefix stands last: each of its addresses is looked at in turn.
 DOMAINS = [
     ("contacts/", "contacts"),
+    ("images/", "images"),
     ("tasks/", "jobs"),
     ("devices/", "devices"),
     ("device/", "onboarding"),

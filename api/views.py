@@ -81,6 +81,9 @@ class ApiView(APIView):
     safe_methods: ClassVar[frozenset[str]] = throttling.SAFE_METHODS
     # True where a file is uploaded: a form instead of JSON, and a larger body.
     takes_files: ClassVar[bool] = False
+    # The setting that says how many bytes of files, and the parts of the form that may come several times.
+    files_limit: ClassVar[str] = "UPLOAD_MAX_BYTES"
+    repeated_parts: ClassVar[frozenset[str]] = frozenset()
     # Parameters of the query that are known where one resource is read.
     parameters: ClassVar[frozenset[str]] = frozenset()
     # A list counts against the limits of lists and searches.
@@ -112,7 +115,7 @@ class ApiView(APIView):
         )
 
     def get_parsers(self) -> list[BaseParser]:
-        return [FormParser()] if self.takes_files else super().get_parsers()
+        return [FormParser(self.repeated_parts)] if self.takes_files else super().get_parsers()
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """DRF's own, with what every answer passes through between the view's method and the wire."""

@@ -61,10 +61,10 @@ def quarters(width: int = 1200, height: int = 900) -> Image.Image:
 def corners_of(content: bytes) -> list[str]:
     """The colours of a picture's quarters by name, from the upper left as one reads."""
     picture = Image.open(io.BytesIO(content)).convert("RGB")
-    near, far = picture.width // 4, picture.width * 3 // 4
+    left, right, upper, lower = (side * part // 4 for side in picture.size for part in (1, 3))
     names = {(255, 0, 0): "red", (0, 255, 0): "lime", (0, 0, 255): "blue", (255, 255, 255): "white"}
     found = []
-    for place in ((near, near), (far, near), (near, far), (far, far)):
+    for place in ((left, upper), (right, upper), (left, lower), (right, lower)):
         pixel = picture.getpixel(place)
         assert isinstance(pixel, tuple)
         closest = min(names, key=lambda colour: sum(abs(a - b) for a, b in zip(colour, pixel, strict=True)))

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from django.db.models import Model
 
 from api.exceptions import NotThere
-from api.models import Contact, Organization
+from api.models import Contact, Image, Organization
 from api.models.base import ObjectLink
 from api.platform.ids import as_uuid
 
@@ -50,10 +50,12 @@ class Kind(NamedTuple):
 
 
 CONTACT = "contacts/contact"
+IMAGE = "images/image"
 # `<app_label>/<model>` as addresses spell it -> what it means. One line registers another.
 KINDS: Mapping[str, Kind] = {
     CONTACT: Kind(Contact),
     "organizations/organization": Kind(Organization, organization="id"),
+    IMAGE: Kind(Image, by_number, uid="uid", absent_since=None),
 }
 
 

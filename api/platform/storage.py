@@ -27,7 +27,7 @@ from api.platform.keys import b64url, purpose_key
 
 log = structlog.get_logger(__name__)
 
-_MEDIA_TYPES = {".webp": "image/webp"}
+_MEDIA_TYPES = {".webp": "image/webp", ".jpg": "image/jpeg"}
 
 
 class FileLinkExpired(ApiError):

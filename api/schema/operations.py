@@ -201,7 +201,7 @@ class HandsetSchema(AutoSchema):
             if parameter["name"].endswith("slug"):
                 parameter["description"] = "The slug, or the id."
                 parameter["schema"] |= {"minLength": 1, "maxLength": _SLUG_MAX_CHARS}
-            elif parameter["name"] == "tag_id":
+            elif parameter["name"] in {"tag_id", "image_id"}:
                 parameter["description"] = "The id, an integer."
                 parameter["schema"] |= {"minLength": 1, "maxLength": _DIGITS_MAX}
             elif parameter["name"] in {"app_label", "model"}:

@@ -18,8 +18,10 @@ REST_FRAMEWORK = {
 # Bodies: bytes of JSON and depth of nesting.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 JSON_MAX_DEPTH = 32
-# Bytes of an uploaded file.
+# Bytes of an uploaded file: of an avatar, of an image, and of all images of one call.
 UPLOAD_MAX_BYTES = env.integer("UPLOAD_MAX_BYTES", 10 * 1024 * 1024, minimum=1)
+IMAGE_MAX_BYTES = env.integer("IMAGE_MAX_BYTES", 20 * 1024 * 1024, minimum=1)
+IMAGES_MAX_BYTES = env.integer("IMAGES_MAX_BYTES", 100 * 1024 * 1024, minimum=1)
 
 # How long the answer to a write is kept for its repeats.
 IDEMPOTENCY_SECONDS = 86_400

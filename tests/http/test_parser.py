@@ -18,6 +18,7 @@ from api.apis.api_keys import serializers as api_keys
 from api.apis.auth import serializers as auth
 from api.apis.contacts.serializers import contacts, many
 from api.apis.devices import serializers as devices
+from api.apis.images import serializers as images
 from api.apis.jobs import serializers as jobs
 from api.apis.onboarding import serializers as onboarding
 from api.apis.orgs import serializers as orgs
@@ -229,6 +230,8 @@ ENDPOINTS = [
     Endpoint("PATCH", "auth/email/", auth.AddressChangeSerializer, {"email": "new@example.com"}),
     Endpoint("POST", "auth/social/none/", auth.SocialSignInSerializer, {"id_token": "a.b.c", "nonce": "n"}),
     Endpoint("PATCH", f"devices/{DEVICE}/", devices.DeviceNameSerializer, {"name": "Mine"}),
+    Endpoint("PATCH", "images/orgs/nobodys-aaaaaa/images/1/", images.ImageUpdateSerializer, {}),
+    Endpoint("POST", "images/orgs/nobodys-aaaaaa/bulk-delete/", images.BulkDeleteSerializer, {"ids": [1]}),
     Endpoint("POST", "tasks/", jobs.JobStartSerializer, {"type": "add", "x": 1, "y": 2}),
     Endpoint("POST", "orgs/", orgs.OrganizationNameSerializer, {"name": "Engines"}),
     Endpoint("DELETE", "orgs/nobodys-aaaaaa/", orgs.OrganizationDeletionSerializer, {"name": "Engines"}),
@@ -270,7 +273,12 @@ ENTRIES: dict[type[StrictSerializer], dict[str, Any]] = {
     onboarding.PublicKeySerializer: {"kty": "EC", "crv": "P-256", "x": "A" * 43, "y": "A" * 43},
 }
 # A form and a query, which have tests of their own.
-NO_JSON = {users.AvatarUploadSerializer, users.UsernameSerializer}
+NO_JSON = {
+    users.AvatarUploadSerializer,
+    users.UsernameSerializer,
+    images.ImageUploadSerializer,
+    images.BulkUploadSerializer,
+}
 VALUES: list[Any] = [
     None,
     True,

@@ -31,7 +31,7 @@ def running(folder: Path) -> Iterator[Gunicorn]:
         VAR_DIR=str(folder),
         WEB_THREADS=str(THREADS),
         REQUEST_ARRIVAL_SECONDS=str(ARRIVAL_SECONDS),
-        UPLOAD_MAX_BYTES="2000000",
+        **dict.fromkeys(("UPLOAD_MAX_BYTES", "IMAGE_MAX_BYTES", "IMAGES_MAX_BYTES"), "2000000"),
         **UNLIMITED,
     )
     environment = {name: value for name, value in given.items() if name not in STORES}

@@ -17,6 +17,7 @@ from tests.services.servers import UNLIMITED, Gunicorn, deployment, make_app_key
 
 FORM_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
 BODY = picture_form(photo(60, 60))
+LIMITS = ("UPLOAD_MAX_BYTES", "IMAGE_MAX_BYTES", "IMAGES_MAX_BYTES")
 STORES = {"DATABASE_URL", "REDIS_STATE_URL", "REDIS_CACHE_URL", "CELERY_BROKER_URL"}
 
 
@@ -29,7 +30,7 @@ class Site(NamedTuple):
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The embedded default with files of its own, and somebody who has signed up there."""
     folder = tmp_path_factory.mktemp("uploads")
-    given = deployment(VAR_DIR=str(folder), UPLOAD_MAX_BYTES="2000000", **UNLIMITED)
+    given = deployment(VAR_DIR=str(folder), **dict.fromkeys(LIMITS, "2000000"), **UNLIMITED)
     environment = {name: value for name, value in given.items() if name not in STORES}
     manage(environment, "migrate", "--verbosity=0")
     app_key = make_app_key(environment)

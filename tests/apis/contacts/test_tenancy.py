@@ -10,10 +10,11 @@ from django.test.utils import CaptureQueriesContext
 from handset_client import Answer
 from handset_client.outcomes import accept
 
-from api.models import AuditEntry, Contact, ContactTerm, Membership, Organization, Tag, TagLink
+from api.models import AuditEntry, Contact, ContactTerm, Image, Membership, Organization, Tag, TagLink
 from api.models.base import uuid7
 from api.platform import memberships
 from tests.apis.contacts.rows import make_contact
+from tests.apis.images.rows import make_image
 from tests.conftest import Person
 from tests.http.answers import problem_of
 from tests.http.routes import Route, api_routes
@@ -39,6 +40,8 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "orgs/<str:org_slug>/tags/"): {"name": "Mallory's"},
     ("PATCH", "tags/<str:tag_id>/"): {"name": "Mallory's"},
     ("POST", "<str:obj_id>/"): ["Mallory's"],
+    ("POST", "bulk-delete/"): {"ids": [1]},
+    ("PATCH", "images/<str:image_id>/"): {"title": "Mallory's"},
 }
 
 
@@ -74,6 +77,7 @@ def places(alice: Person, charlie: Person, team: Organization) -> dict[str, Name
         "org_slug": Named([team.slug, str(team.id)], ["team-aaaaaa", str(uuid7())], []),
         "key_id": Named([key["id"]], [str(uuid7())], []),
         "invitation_id": Named([invited["id"]], [str(uuid7())], []),
+        "image_id": Named([str(make_image(alice, team).id)], [str(2**62)], []),
         "username": Named([alice.user.username], ["nobody"], []),
     }
 
@@ -114,7 +118,7 @@ def stored() -> list[Any]:
     """All that a stranger could have changed."""
     return [
         list(model.objects.order_by("pk").values())
-        for model in (Contact, ContactTerm, Organization, Membership, Tag, TagLink)
+        for model in (Contact, ContactTerm, Image, Organization, Membership, Tag, TagLink)
     ]
 
 

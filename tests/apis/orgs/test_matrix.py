@@ -18,6 +18,7 @@ from api.platform import memberships
 from tests import factories
 from tests.apis.api_keys.service import make_key
 from tests.apis.contacts.rows import make_contact
+from tests.apis.images.rows import make_image
 from tests.conftest import Person
 from tests.http.routes import Route, api_routes
 from tests.phones import BASE_URL, InProcess, Phone
@@ -73,7 +74,7 @@ class Line:
     def _of_key(self, caller: str) -> Cell:
         if self.is_for_keys:
             return self.ok, ""
-        if self.action not in actions_of(["contacts:*", "tags:*"]):
+        if self.action not in actions_of(["contacts:*", "tags:*", "images:*"]):
             return 403, "device_required"
         return (self.ok, "") if caller == KEY else (403, "forbidden")
 
@@ -85,6 +86,8 @@ ORG, MEMBER = "api/v1/orgs/<str:org_slug>/", "api/v1/orgs/<str:org_slug>/members
 INVITATION, API_KEY = f"{ORG}invitations/<str:invitation_id>/", f"{ORG}api-keys/<str:key_id>/"
 CONTACT = "api/v1/contacts/<str:slug>/"
 TAG, TAGGED = f"{ORG}tags/<str:tag_id>/", f"{ORG}tags/<str:app_label>/<str:model>/<str:obj_id>/"
+IMAGES = "api/v1/images/orgs/<str:org_slug>/"
+IMAGE = f"{IMAGES}images/<str:image_id>/"
 LAST: Mapping[str, Cell] = {"owner": (409, "last_owner")}
 
 LINES: dict[str, Line] = {
@@ -207,6 +210,14 @@ LINES: dict[str, Line] = {
     f"GET {TAGGED}": Line("tags.read", 200),
     f"POST {TAGGED}": Line("tags.write", 200, ["New"]),
     f"DELETE {TAGGED}<str:tag_slug>/": Line("tags.write", 204),
+    # Images. Whoever may upload is told that there is no picture.
+    f"GET {IMAGES}images/": Line("images.read", 200),
+    f"POST {IMAGES}images/": Line("images.write"),
+    f"POST {IMAGES}bulk-upload/": Line("images.write"),
+    f"POST {IMAGES}bulk-delete/": Line("images.write", 200, {"ids": [1]}),
+    f"GET {IMAGE}": Line("images.read", 200),
+    f"PATCH {IMAGE}": Line("images.write", 200, {"title": "New"}),
+    f"DELETE {IMAGE}": Line("images.write", 204),
 }
 OPERATIONS = {f"{verb} {route.pattern}": (verb, route) for route in api_routes() for verb in route.verbs}
 
@@ -254,7 +265,7 @@ def scene(alice: Person, new_person: Callable[..., Person], new_phone: Callable[
     phones[GUEST].get_token()
     contact = make_contact(alice, team, display_name="Grace")
     invited = alice.post(f"orgs/{team.slug}/invitations/", {"email": people[OTHER].email}).json
-    key_id, service = make_key(alice, team, "contacts:*", "tags:*")
+    key_id, service = make_key(alice, team, "contacts:*", "tags:*", "images:*")
     _, reader = make_key(alice, team, "contacts:read", "tags:read")
     _, writer = make_key(alice, team, "contacts:write", "tags:write")
     job = alice.post("tasks/", {"type": "add", "x": 1, "y": 2}).json
@@ -274,6 +285,7 @@ def scene(alice: Person, new_person: Callable[..., Person], new_phone: Callable[
         "obj_id": contact.slug,
         "org_slug": team.slug,
         "slug": contact.slug,
+        "image_id": str(make_image(alice, team).id),
         "username": target.user.username,
         "invitation_id": invited["id"],
         "key_id": key_id,

@@ -34,6 +34,8 @@ PERMISSIONS: Mapping[str, frozenset[str]] = {
     "contacts.delete": _WORKERS,
     "tags.read": _EVERYONE,
     "tags.write": _WORKERS,
+    "images.read": _EVERYONE,
+    "images.write": _WORKERS,
 }
 
 
@@ -45,6 +47,8 @@ _SCOPE_OF: Mapping[str, str] = {
     "contacts.delete": "contacts:write",
     "tags.read": "tags:read",
     "tags.write": "tags:write",
+    "images.read": "images:read",
+    "images.write": "images:write",
 }
 # What a key can be given; `contacts:*` is everything about contacts.
 SCOPES = frozenset({*_SCOPE_OF.values(), *(f"{scope.partition(':')[0]}:*" for scope in _SCOPE_OF.values())})

@@ -1,0 +1,104 @@
+"""Reading images: always narrowed to an organization of the caller."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from api.apis.orgs import selectors as orgs
+from api.exceptions import NotThere
+from api.models import Image
+from api.platform import changes, kinds, storage
+from api.platform.callers import Caller
+from api.platform.keyset import Cursor, Order, Page, page_of
+from api.platform.statements import Rows, statement
+
+# What an image's answer is made of, in one query.
+COLUMNS = (
+    "id",
+    "uid",
+    "organization_id",
+    "name",
+    "title",
+    "description",
+    "alt_text",
+    "media_type",
+    "width",
+    "height",
+    "size_bytes",
+    "sha256",
+    "dominant_color",
+    "thumbhash",
+    "creator__username",
+    "version",
+    "created_at",
+    "updated_at",
+)
+SORTS = {"created_at": "created_at", "updated_at": "updated_at"}
+
+
+def images_of(
+    caller: Caller,
+    *,
+    organization: str,
+    sort: tuple[tuple[str, bool], ...],
+    cursor: Cursor | None,
+    limit: int,
+    wants_total: bool,
+) -> Page:
+    """A page of an organization's images. Raises NotThere, Forbidden."""
+    organization_id = orgs.organization_id_of(caller, organization, "images.read")
+    order = [*(Order(SORTS[name], down) for name, down in sort), Order("id", sort[-1][1])]
+    return page_of(
+        _images(),
+        order=order,
+        cursor=cursor,
+        limit=limit,
+        wants_total=wants_total,
+        partition=("organization_id", [organization_id]),
+    )
+
+
+@statement
+def _images() -> Rows:
+    return Image.objects.values(*COLUMNS)
+
+
+def state_of_images(caller: Caller, *, organization: str) -> list[Any]:
+    """What moves with every change of what `images_of` reads, and with the addresses in it. Raises NotThere, Forbidden."""
+    organization_id = orgs.organization_id_of(caller, organization, "images.read")
+    return [*changes.counts_of([organization_id]), storage.window().begins_at]
+
+
+def image_of(caller: Caller, *, organization: str, image_id: str) -> dict[str, Any]:
+    """One image that the caller may read. Raises NotThere, Forbidden."""
+    number, organization_id = image_key(caller, organization=organization, image_id=image_id, action="images.read")
+    row = _image(number, organization_id).first()
+    if row is None:
+        raise NotThere
+    return row
+
+
+def stored_images(image_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """Images that a service has just returned to its caller, by their ids."""
+    return {row["id"]: row for row in Image.objects.filter(id__in=image_ids).values(*COLUMNS)}
+
+
+def require_permission(caller: Caller, *, organization: str, action: str) -> None:
+    """To be asked before a file is read. Raises NotThere, Forbidden."""
+    orgs.organization_id_of(caller, organization, action)
+
+
+def image_key(caller: Caller, *, organization: str, image_id: str, action: str) -> tuple[int, uuid.UUID]:
+    """The number that may be an image's, and its organization, in which the caller may do `action`. Raises NotThere,
+    Forbidden.
+    """
+    organization_id = orgs.organization_id_of(caller, organization, action)
+    named = kinds.by_number(image_id)
+    if named is None:
+        raise NotThere
+    return named["id"], organization_id
+
+
+@statement
+def _image(image_id: Any, organization_id: Any) -> Rows:
+    return Image.objects.filter(id=image_id, organization_id=organization_id).values(*COLUMNS)

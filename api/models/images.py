@@ -1,0 +1,53 @@
+"""Images of an organization."""
+
+from django.conf import settings
+from django.db import models
+
+from api.models.base import DigestField, TimeStamped, uuid7
+from api.models.orgs import Organization
+
+
+class Image(TimeStamped):
+    """A picture that was taken in: its normalised original and its variants lie under `name` (`api.platform.renditions`).
+
+    `version` and `change_seq` as of a contact.
+    """
+
+    uid = models.UUIDField(default=uuid7, unique=True, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="images", db_index=False)
+    creator = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    # SHA-256 of what was sent where the client chose the uid: tells a repeat from another image's creation.
+    creation_digest = DigestField(null=True, blank=True)
+    name = models.CharField(max_length=100, unique=True)  # what the names of its objects begin with
+
+    title = models.CharField(max_length=200, blank=True)
+    description = models.TextField(blank=True)
+    alt_text = models.CharField(max_length=500, blank=True)
+
+    # Of the original that is kept, upright.
+    media_type = models.CharField(max_length=20)
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    size_bytes = models.PositiveIntegerField()
+    sha256 = DigestField()
+    dominant_color = models.CharField(max_length=7)  # #rrggbb
+    thumbhash = models.BinaryField(max_length=32)
+
+    version = models.PositiveIntegerField(default=1)
+    change_seq = models.PositiveBigIntegerField()
+
+    class Meta:
+        db_table = "image"
+        constraints = (
+            models.CheckConstraint(condition=models.Q(width__gte=1, height__gte=1), name="image_has_pixels"),
+        )
+        indexes = (
+            models.Index(fields=["organization", "created_at", "id"], name="image_by_creation"),
+            models.Index(fields=["organization", "updated_at", "id"], name="image_by_update"),
+            models.Index(fields=["organization", "change_seq"], name="image_by_change"),
+        )
+
+    def __str__(self) -> str:
+        return self.title or str(self.uid)

@@ -1,0 +1,52 @@
+"""The objects of an image: its original and its variants, under one name. Whose they are, is their domain's matter."""
+
+import secrets
+import string
+from typing import Any
+
+from api.platform import renditions, storage
+from api.platform.renditions import JPEG, VARIANTS, WEBP, Rendition
+
+# Long after every request that could make them an image's, objects that are nobody's go.
+DECIDED_SECONDS = 3600
+_SUFFIXES = {JPEG: "jpg", WEBP: "webp"}
+
+
+def new_name() -> str:
+    """What the names of an image's objects begin with; nobody can guess it."""
+    return "images/" + "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(24))
+
+
+def original_of(name: str, media_type: str) -> str:
+    return f"{name}/original.{_SUFFIXES[media_type]}"
+
+
+def objects_of(name: str) -> list[str]:
+    """Every object that there can be under a name."""
+    originals = [original_of(name, media_type) for media_type in _SUFFIXES]
+    return [*originals, *(_variant_of(name, variant) for variant in VARIANTS)]
+
+
+def save(name: str, rendition: Rendition) -> None:
+    """Raises TemporarilyUnavailable."""
+    storage.save(original_of(name, rendition.media_type), rendition.original)
+    for variant, content in rendition.variants.items():
+        storage.save(_variant_of(name, variant), content)
+
+
+def delete(name: str) -> None:
+    """Raises TemporarilyUnavailable."""
+    storage.delete(objects_of(name))
+
+
+def addresses_of(name: str, media_type: str, width: int, height: int) -> dict[str, Any]:
+    """Where an image can be read for a while: the address of the original, and each variant with its size."""
+    variants = {}
+    for variant, (side, _) in VARIANTS.items():
+        wide, high = renditions.size_within(width, height, side)
+        variants[variant] = {"url": storage.address_of(_variant_of(name, variant)), "width": wide, "height": high}
+    return {"url": storage.address_of(original_of(name, media_type)), "variants": variants}
+
+
+def _variant_of(name: str, variant: str) -> str:
+    return f"{name}/{variant}.webp"
