@@ -9,8 +9,9 @@ import time_machine
 from django.test import Client as Browser
 from django.utils import timezone
 
+from api.apis.auth import services as auth
 from api.models import AuditEntry, Invitation, Membership, Notification, Organization, User
-from api.platform import memberships
+from api.platform import callers, memberships
 from tests.apis.auth.mailbox import received
 from tests.conftest import Person
 from tests.http.answers import errors_of, problem_of
@@ -20,6 +21,16 @@ from tests.phones import Phone
 pytestmark = pytest.mark.django_db
 
 NewPerson = Callable[..., Person]
+
+
+@pytest.fixture
+def browser() -> Browser:
+    return Browser(enforce_csrf_checks=True, raise_request_exception=False, headers={"host": "localhost:8000"})
+
+
+@pytest.fixture
+def new_group(alice: Person) -> Callable[[], Organization]:
+    return lambda: Organization.objects.get(id=alice.post("orgs/", {"name": "Another"}).json["id"])
 
 
 def confirm(*people: Person) -> None:
@@ -138,6 +149,58 @@ def test_what_was_taken_back_or_turned_down_is_void(alice: Person, charlie: Pers
     assert role_of(charlie, team) is None
 
 
+@pytest.mark.parametrize("way", ["removed", "demoted", "left", "shut out"])
+def test_an_invitation_is_worth_what_its_sender_is(
+    alice: Person, bob: Person, charlie: Person, team: Organization, browser: Browser, way: str
+) -> None:
+    """Or somebody who was an admin comes back as one, by another address of theirs."""
+    confirm(charlie)
+    memberships.changing([bob.user.id])
+    Membership.objects.filter(user=bob.user, organization=team).update(role="admin")
+    row = invite(bob, team, charlie.email, role="admin")
+    token = token_for(charlie.email)
+    member = f"orgs/{team.slug}/members/{bob.user.username}/"
+    match way:
+        case "removed":
+            assert alice.delete(member).status == 204
+        case "demoted":
+            assert alice.patch(member, {"role": "member"}).status == 200
+        case "left":
+            assert bob.post(f"orgs/{team.slug}/leave/").status == 204
+        case _:
+            auth.deactivate_person(callers.command(), user_id=bob.user.id)
+    assert charlie.get("invitations/").json["data"] == []
+    for body in ({"id": row["id"]}, {"token": token}):
+        problem_of(charlie.post("invitations/accept/", body), 404, "not_found")
+    assert browser.get(f"/invitation/?token={token}").status_code == 400
+    assert role_of(charlie, team) is None
+    # Another admin finds it there, and may vouch for it.
+    (waiting,) = alice.get(f"orgs/{team.slug}/invitations/").json["data"]
+    sent = alice.post(f"orgs/{team.slug}/invitations/{waiting['id']}/resend/")
+    assert sent.json["invited_by"] == alice.user.username
+    assert charlie.post("invitations/accept/", {"token": token}).json["role"] == "admin"
+
+
+def test_a_stranger_is_mailed_ten_times_a_day_and_no_more(
+    alice: Person, charlie: Person, new_group: Callable[[], Organization]
+) -> None:
+    """However many groups somebody makes to do so; in the app it waits all the same."""
+    confirm(charlie)
+    received()
+    groups = [new_group() for _ in range(4)]
+    for group in groups:
+        for _ in range(3):
+            alice.post(f"orgs/{group.slug}/invitations/", {"email": charlie.email})
+    assert len(received(charlie.email)) == 10
+    assert len(charlie.get("invitations/").json["data"]) == 4
+    invite(alice, groups[0], "somebody-else@example.com")
+    assert len(received("somebody-else@example.com")) == 1
+    with time_machine.travel(timezone.now() + timedelta(days=1)):
+        alice.phone.get_token()
+        alice.post(f"orgs/{groups[0].slug}/invitations/", {"email": charlie.email})
+        assert len(received(charlie.email)) == 1
+
+
 def test_a_token_is_taken_as_it_is_or_not_at_all(alice: Person, charlie: Person, team: Organization) -> None:
     confirm(charlie)
     invite(alice, team, charlie.email)
@@ -195,11 +258,6 @@ def test_old_ones_are_forgotten(alice: Person, charlie: Person, team: Organizati
 
 
 # -- the page behind the link
-
-
-@pytest.fixture
-def browser() -> Browser:
-    return Browser(enforce_csrf_checks=True, raise_request_exception=False, headers={"host": "localhost:8000"})
 
 
 def test_the_page_joins_by_its_button(alice: Person, charlie: Person, team: Organization, browser: Browser) -> None:

@@ -9,6 +9,7 @@ from api.apis.orgs.selectors.invitations import (
     invitations_of,
     invitations_to,
     stored_invitation,
+    vouched_for,
 )
 from api.apis.orgs.selectors.members import MEMBER_SORTS, member_of, members_of
 from api.apis.orgs.selectors.organizations import SORTS, organization_of, organizations_of, stored_organization
@@ -61,4 +62,5 @@ __all__ = [
     "require_permission",
     "stored_invitation",
     "stored_organization",
+    "vouched_for",
 ]

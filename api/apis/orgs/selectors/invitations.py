@@ -4,12 +4,12 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
-from api.apis.orgs.selectors.permissions import organization_id_of
+from api.apis.orgs.selectors.permissions import organization_id_of, permitted_roles
 from api.exceptions import NotThere
-from api.models import Invitation, InvitationState, User
+from api.models import Invitation, InvitationState, Membership, User
 from api.platform.callers import Caller
 from api.platform.ids import as_uuid
 from api.platform.keyset import Cursor, Order, Page, page_of
@@ -47,7 +47,9 @@ def invitations_of(
 ) -> Page:
     """A page of the invitations that the caller can accept: to the address of theirs that is confirmed."""
     address = confirmed_address(caller)
-    rows = _pending().filter(email_identity=address, expires_at__gt=timezone.now(), organization__deleted_at=None)
+    rows = vouched_for(_pending()).filter(
+        email_identity=address, expires_at__gt=timezone.now(), organization__deleted_at=None
+    )
     return _page(rows if address else rows.none(), sort, cursor, limit, wants_total=wants_total)
 
 
@@ -68,6 +70,19 @@ def invitation_key(caller: Caller, *, organization: str, name: str) -> tuple[uui
     if row is None:
         raise NotThere
     return row, organization_id
+
+
+def vouched_for(rows: "QuerySet[Invitation]") -> "QuerySet[Invitation]":
+    """Those whose sender may still invite into the group: nobody who was removed or demoted there comes back by an
+    invitation that they left behind. Whoever sends it again vouches for it from then on.
+    """
+    senders = Membership.objects.filter(
+        organization_id=OuterRef("organization_id"),
+        user_id=OuterRef("invited_by_id"),
+        user__is_active=True,
+        role__in=permitted_roles("invitations.manage"),
+    )
+    return rows.filter(Exists(senders))
 
 
 def stored_invitation(invitation_id: uuid.UUID) -> dict[str, Any]:

@@ -11,20 +11,24 @@ import uuid
 from datetime import timedelta
 from http import HTTPStatus
 
+import structlog
 from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from api.apis.notifications.services import notify, send_mail
-from api.apis.orgs.selectors import confirmed_address, invitation_key
-from api.apis.orgs.services.ownership import locked_group
+from api.apis.orgs.selectors import confirmed_address, invitation_key, vouched_for
+from api.apis.orgs.services.ownership import lock_for, locked_group
 from api.exceptions import AccountRequired, ApiError, NotThere
 from api.models import Invitation, InvitationState, Membership, Organization, User
 from api.models.base import identity_of, uuid7
-from api.platform import audit, memberships, outbox
+from api.platform import audit, gate, memberships, outbox
 from api.platform.callers import Caller
 from api.platform.keys import b64url, purpose_key, unb64url
+from api.platform.limits import Limit
 from api.platform.transactions import transactional
+
+log = structlog.get_logger(__name__)
 
 INVITATION_DAYS = 7
 _KEPT_DAYS = 30  # beyond its time: the repeat of an answer that was lost finds what became of it
@@ -69,8 +73,10 @@ def invite(caller: Caller, *, organization: str, email: str, role: str) -> tuple
 
 @transactional
 def resend_invitation(caller: Caller, *, organization: str, invitation: str) -> uuid.UUID:
-    """Sends a pending invitation again, with a new time. Raises NotThere, Forbidden."""
+    """Sends a pending invitation again, with a new time, on the caller's word. Raises NotThere, Forbidden."""
+    lock_for(caller, organization, "invitations.manage")
     again = _locked(*invitation_key(caller, organization=organization, name=invitation))
+    again.invited_by_id = caller.user_id
     _send(again)
     _record(caller, again, "org.invitation_resent")
     return again.id
@@ -79,6 +85,7 @@ def resend_invitation(caller: Caller, *, organization: str, invitation: str) -> 
 @transactional
 def revoke_invitation(caller: Caller, *, organization: str, invitation: str) -> None:
     """Takes a pending invitation back. Raises NotThere, Forbidden."""
+    lock_for(caller, organization, "invitations.manage")
     revoked = _locked(*invitation_key(caller, organization=organization, name=invitation))
     _end(caller, revoked, InvitationState.REVOKED)
 
@@ -119,7 +126,7 @@ def decline_invitation(caller: Caller, *, token: str | None = None, invitation: 
 def invitation_behind(token: str) -> Invitation:
     """The pending invitation of a mailed token, with its organization, for the page. Raises NotThere."""
     found = _of_token(token)
-    if found.state != InvitationState.PENDING:
+    if found.state != InvitationState.PENDING or not _is_vouched_for(found):
         raise NotThere
     return found
 
@@ -129,7 +136,7 @@ def _join(caller: Caller, found: Invitation, user_id: uuid.UUID) -> uuid.UUID:
     # Whose address it is does not change while the person is locked.
     person = User.objects.select_for_update().get(id=user_id)
     is_theirs = person.is_active and person.is_email_confirmed and person.email_identity == invitation.email_identity
-    if not is_theirs or invitation.expires_at <= timezone.now():
+    if not is_theirs or invitation.expires_at <= timezone.now() or not _is_vouched_for(invitation):
         raise NotThere
     if not _is_member(invitation, user_id):
         memberships.changing([user_id])
@@ -179,6 +186,10 @@ def link_of(invitation: Invitation) -> str:
     return f"{settings.FRONTEND_URL}/invitation?token={token_of(invitation)}"
 
 
+def _is_vouched_for(invitation: Invitation) -> bool:
+    return vouched_for(Invitation.objects.filter(id=invitation.id)).exists()
+
+
 def _is_member(invitation: Invitation, user_id: uuid.UUID | None) -> bool:
     place = Membership.objects.filter(organization_id=invitation.organization_id)
     return user_id is not None and place.filter(user_id=user_id).exists()
@@ -224,9 +235,16 @@ def _record(caller: Caller, invitation: Invitation, action: str) -> None:
 
 
 def mail_invitation(invitation_id: uuid.UUID, *, reference: str) -> None:
-    """Mails an invitation while it is pending."""
-    invitation = _present().filter(id=invitation_id, state=InvitationState.PENDING).first()
+    """Mails an invitation while it is pending; beyond the day's number for the address it waits in the app only, however
+    many groups somebody has made to write to a stranger.
+    """
+    invitation = vouched_for(_present()).filter(id=invitation_id, state=InvitationState.PENDING).first()
     if invitation is None:
+        return
+    address = hashlib.sha256(invitation.email_identity.encode()).hexdigest()
+    mails = Limit("invitation_mail", f"limit:invitation_mail:{address}", settings.MAILS_PER_DAY, 86_400)
+    if gate.admit([mails]).decision.denied is not None:
+        log.warning("invitation.not_mailed", invitation_id=str(invitation_id), reason="too many to this address today")
         return
     values = {
         "organization": invitation.organization.name,
