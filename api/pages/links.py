@@ -25,8 +25,8 @@ class ConfirmAddressPage(LinkPage):
     title = "Confirm your address"
     text = (
         "This confirms that the address is yours. Somebody may have signed up with it before you read the mail, so every "
-        "device is signed out and the password is removed: sign in by a code afterwards, and choose a new one. To keep "
-        "them, open the link on the phone that is signed in."
+        "device is signed out, and the password and API keys are removed: sign in by a code afterwards, and choose a new "
+        "password. To keep them, open the link on the phone that is signed in."
     )
     button = "Confirm"
     done = "Your address is confirmed."
@@ -42,9 +42,9 @@ class ConfirmAddressPage(LinkPage):
 class ChangeAddressPage(LinkPage):
     title = "Change your address"
     text = (
-        "Somebody else may have asked for this, with an account of theirs. So every device is signed out, and the password "
-        "and sign-in by providers are removed: sign in by a code afterwards, and choose a new password. To keep them, open "
-        "the link on the phone that is signed in."
+        "Somebody else may have asked for this, with an account of theirs. So every device is signed out, and the password, "
+        "API keys and sign-in by providers are removed: sign in by a code afterwards, and choose a new password. To keep "
+        "them, open the link on the phone that is signed in."
     )
     button = "Change it"
     done = "This is your account's address now. Every device is signed out; sign in by a code."

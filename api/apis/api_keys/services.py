@@ -82,10 +82,19 @@ def rotate_key(caller: Caller, *, organization: str, key: str, overlap_seconds: 
 def revoke_key(caller: Caller, *, organization: str, key: str) -> None:
     """Ends a key with its next call. Raises NotThere, Forbidden."""
     organizations.lock_for(caller, organization, "api_keys.manage")
-    revoked = _locked(caller, organization, key)
-    revoked.revoked_at = timezone.now()
-    revoked.save(update_fields=["revoked_at", "updated_at"])
-    _record(caller, revoked, "api_key.revoked", {})
+    _revoke(caller, _locked(caller, organization, key))
+
+
+def revoke_keys_held_by(caller: Caller, *, user_id: uuid.UUID) -> None:
+    """Ends every key that a person holds, wherever it works. Part of the caller's transaction, which has locked them."""
+    for key in ApiKey.objects.select_for_update().filter(holder_id=user_id, revoked_at=None).order_by("id"):
+        _revoke(caller, key)
+
+
+def _revoke(caller: Caller, key: ApiKey) -> None:
+    key.revoked_at = timezone.now()
+    key.save(update_fields=["revoked_at", "updated_at"])
+    _record(caller, key, "api_key.revoked", {})
 
 
 def _make(

@@ -4,6 +4,7 @@ from http import HTTPStatus
 
 from django.db import IntegrityError, transaction
 
+from api.apis.api_keys import services as api_keys
 from api.apis.auth.services import proofs
 from api.apis.auth.services.codes import prove_address
 from api.apis.auth.services.ending import end_other_sessions, end_sessions
@@ -95,7 +96,7 @@ def change_address(caller: Caller, *, token: str) -> None:
     """Makes a new address the account's, by the link that was mailed to it; ends the person's other sessions.
 
     Whoever uses the link outside of them need not be who asked for it, and gets the account without other ways into
-    it: the password and the identities of providers are removed. Raises InvalidOrExpired, EmailTaken.
+    it: the password, the identities of providers and API keys are removed. Raises InvalidOrExpired, EmailTaken.
     """
     proof = _good_change(token)
     person = locked_person(proof)
@@ -120,6 +121,7 @@ def change_address(caller: Caller, *, token: str) -> None:
         end_other_sessions(caller, user_id=person.id, but=caller.session_id, reason=EndReason.EMAIL_CHANGED)
     else:
         end_sessions(caller, reason=EndReason.ADDRESS_PROVED, user_id=person.id)
+        api_keys.revoke_keys_held_by(caller, user_id=person.id)
     # Told without the addresses: the trail keeps ids.
     for action in ("auth.address_changed",) if is_own else ("auth.address_changed", "auth.address_proved"):
         audit.record(caller, action, target_kind="user", target_id=person.id, on_behalf_of=person.id)

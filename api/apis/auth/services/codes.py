@@ -6,6 +6,7 @@ import uuid
 
 from django.conf import settings
 
+from api.apis.api_keys import services as api_keys
 from api.apis.auth.services import proofs
 from api.apis.auth.services.ending import end_sessions
 from api.apis.auth.services.guests import meet, settle_guest, upgrade_guest
@@ -128,7 +129,7 @@ def person_of_proved_address(caller: Caller, *, email: str, merge_guest: bool | 
 
 def prove_address(caller: Caller, person: User) -> None:
     """Confirms the address of a person, who is locked, by a proof from outside their sessions. At the first one, what
-    was set up before by whoever had not proved it — a password, sessions — is removed: it may have been a stranger.
+    was set up before by whoever had not proved it — a password, sessions, API keys — is removed: it may have been a stranger.
     """
     if person.is_email_confirmed:
         return
@@ -137,4 +138,5 @@ def prove_address(caller: Caller, person: User) -> None:
     person.auth_version += 1
     person.save(update_fields=["is_email_confirmed", "password", "auth_version", "updated_at"])
     end_sessions(caller, reason=EndReason.ADDRESS_PROVED, user_id=person.id)
+    api_keys.revoke_keys_held_by(caller, user_id=person.id)
     audit.record(caller, "auth.address_proved", target_kind="user", target_id=person.id, on_behalf_of=person.id)

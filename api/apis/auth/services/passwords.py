@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.utils import timezone
 
+from api.apis.api_keys import services as api_keys
 from api.apis.auth.services import failures, proofs
 from api.apis.auth.services.ending import end_other_sessions, end_sessions
 from api.apis.auth.services.people import InvalidCredentials
@@ -157,6 +158,8 @@ def _reset(caller: Caller, proof: MailedProof, encoded: str) -> None:
     proofs.use(proof)
     if not person.is_active or person.email_identity != proof.email_identity:
         raise InvalidOrExpired
+    if not person.is_email_confirmed:
+        api_keys.revoke_keys_held_by(caller, user_id=person.id)  # made by whoever had not proved the address
     person.is_email_confirmed = True  # whoever has the link reads the address
     _set_password(person, encoded)
     end_sessions(caller, reason=EndReason.PASSWORD_CHANGED, user_id=person.id)
