@@ -105,6 +105,14 @@ def test_a_stranger_on_a_new_device_is_signed_out_by_the_page(
     )
 
 
+def test_an_account_that_slept_until_its_sessions_were_forgotten_is_told(alice: Person, new_phone: MakePhone) -> None:
+    received()
+    Session.objects.all().delete()
+    thief, _ = new_phone()
+    accept(thief.sign_in(alice.email, PASSWORD))
+    assert [mail.subject[:12] for mail in received(alice.email)] == ["A new device"]
+
+
 def test_whoever_was_put_out_is_put_out_of_every_session_and_is_news_again(
     alice: Person, new_phone: MakePhone, browser: Browser
 ) -> None:

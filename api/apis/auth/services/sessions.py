@@ -192,12 +192,15 @@ def note_sign_in(caller: Caller, session: Session, person: User) -> None:
 
 
 def _is_new_device(session: Session, person: User) -> bool:
-    """Whether a person who has signed in before does so on this device for the first time."""
-    before = Session.objects.filter(user=person).exclude(id=session.id)
-    here = before.filter(device_id=session.device_id)
+    """Whether a person who has signed in before, however long ago, does so on this device for the first time: sessions
+    are forgotten, and an account that is long asleep is the one that nobody watches.
+    """
+    if person.last_login is None:
+        return False
+    here = Session.objects.filter(user=person, device_id=session.device_id).exclude(id=session.id)
     # A device that was a stranger's stays news.
     is_known = here.exists() and not here.filter(end_reason__in=STRANGERS_END_REASONS).exists()
-    return before.exists() and not is_known
+    return not is_known
 
 
 def repeatable_successor(session_id: uuid.UUID | None, *, opened_by: str, opening_digest: bytes) -> Session | None:
