@@ -15,8 +15,17 @@ class Argon2id(Argon2PasswordHasher):
 
 
 def password_matches(user: User | None, password: str) -> bool:
-    """Whether `password` is the user's. Hashes exactly once also for nobody, and for people without a password."""
+    """Whether `password` is the user's. Hashes exactly once also for nobody, and for people without a password.
+
+    A right one whose hash is of another kind, or of other parameters, is stored as it would be hashed today.
+    """
     if user is None or not user.has_usable_password():
         make_password(password)
         return False
-    return check_password(password, user.password)
+
+    def store_anew(password: str) -> None:
+        before, user.password = user.password, make_password(password)
+        # Not in the place of one that was set meanwhile.
+        User.objects.filter(id=user.id, password=before).update(password=user.password)
+
+    return check_password(password, user.password, store_anew)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.contrib.auth.hashers import make_password
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -195,6 +196,23 @@ def test_repeat_of_a_lost_answer_hashes_once(device: PhoneOnWire, alice: Person,
     hashes.clear()
     accept(sign_in(device, alice.email))
     assert len(hashes) == 1
+
+
+@pytest.mark.parametrize("old", [{"hasher": "pbkdf2_sha256"}, {}], ids=["another-kind", "other-parameters"])
+def test_a_right_password_is_stored_as_it_would_be_today(
+    device: PhoneOnWire, alice: Person, old: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(Argon2id, "time_cost", Argon2id.time_cost + 1)
+        stored = make_password(PASSWORD, **old)
+    User.objects.filter(id=alice.user.id).update(password=stored)
+    assert_refused(sign_in(device, alice.email, WRONG), 401, "invalid_credentials")
+    assert User.objects.get().password == stored
+    accept(sign_in(device, alice.email))
+    renewed = User.objects.get().password
+    assert renewed.split("$")[:4] == make_password(PASSWORD).split("$")[:4] != stored.split("$")[:4]
+    accept(sign_in(device, alice.email))
+    assert User.objects.get().password == renewed
 
 
 def test_every_refusal_asks_the_database_the_same(device: PhoneOnWire, alice: Person) -> None:
