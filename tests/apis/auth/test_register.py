@@ -19,6 +19,7 @@ from tests.apis.auth.wire import (
     assert_changes_nothing,
     assert_refused,
     get_token,
+    lower_rates,
     rows,
     send,
     with_token,
@@ -496,3 +497,14 @@ def test_same_member_twice_is_refused(device: PhoneOnWire) -> None:
     answer = send(transport, Draft("POST", f"{BASE_URL}/api/v1/auth/register/", headers, content))
     assert_refused(answer, 400, "malformed_body")
     assert not User.objects.exists()
+
+
+def test_asking_who_has_an_account_has_a_rate_per_device_and_per_address(
+    device: PhoneOnWire, new_phone: MakePhone, settings: Settings
+) -> None:
+    others = [another(new_phone) for _ in range(3)]
+    lower_rates(settings, auth_token=3)
+    answers = [sign_up(device, f"somebody-{number}@example.com", "short") for number in range(4)]
+    assert [answer.code for answer in answers] == ["invalid_input"] * 3 + ["throttled"]
+    answers = [sign_up(other, "Somebody-0@example.com", "short") for other in others]
+    assert [answer.code for answer in answers] == ["invalid_input"] * 2 + ["throttled"]

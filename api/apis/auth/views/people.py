@@ -22,15 +22,11 @@ from api.schema import answers
 from api.views import ApiView
 
 
-class RegisterView(ApiView):
+class RegisterView(AccountView):
     """`POST auth/register/`: a new account, signed in on this device at once; a guest becomes its person."""
 
-    permission_classes = (IsDevice,)
-    keeps_answers = False
     serves_old_apps = True
     session_states = REPEATABLE
-    is_confidential = True
-    is_sensitive = True
 
     @answers(
         TokenPairSerializer,
