@@ -20,15 +20,15 @@ def mail_proof(proof_id: str) -> None:
 
 
 @outbox.task("auth.mail_change_notice")
-def mail_change_notice(proof_id: str) -> None:
-    """Tells an account's present address that another one is to replace it."""
-    services.mail_change_notice(uuid.UUID(proof_id))
+def mail_change_notice(proof_id: str, to: str) -> None:
+    """Tells the address that an account had that another one is to replace it."""
+    services.mail_change_notice(uuid.UUID(proof_id), to=to)
 
 
 @outbox.task("auth.mail_password_notice")
-def mail_password_notice(user_id: str, at: str) -> None:
+def mail_password_notice(user_id: str, at: str, to: str) -> None:
     """Tells a person that their password was changed."""
-    services.mail_password_notice(uuid.UUID(user_id), at=datetime.fromisoformat(at))
+    services.mail_password_notice(uuid.UUID(user_id), at=datetime.fromisoformat(at), to=to)
 
 
 @outbox.task("auth.sweep")

@@ -5,10 +5,12 @@ from typing import Any
 import pytest
 import time_machine
 from django.test import Client as Browser
+from django.utils import timezone
 from handset_client import Answer
 from handset_client.outcomes import accept
 
-from api.models import AuditEntry, EndReason, Session, SocialIdentity, User
+from api.models import AuditEntry, EndReason, OutboxMessage, Session, SocialIdentity, User
+from api.platform import mail as mail_door
 from tests.apis.auth.mailbox import received
 from tests.apis.auth.wire import MakePhone, lower_rates, with_token
 from tests.conftest import PASSWORD, Person
@@ -23,6 +25,21 @@ NEW = "Augusta@example.org"
 @pytest.fixture(autouse=True)
 def _rates(settings: Any) -> None:
     lower_rates(settings, magic=1000, auth_token=1000, data_modification=1000, burst=1000)
+
+
+@pytest.fixture
+def outages(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Addresses to which no mail is taken at present."""
+    unreachable: list[str] = []
+    send = mail_door.send
+
+    def refuse_some(mail: mail_door.Mail, *, reference: str) -> None:
+        if mail.to in unreachable:
+            raise mail_door.MailNotTaken
+        send(mail, reference=reference)
+
+    monkeypatch.setattr(mail_door, "send", refuse_some)
+    return unreachable
 
 
 def person_of(person: Person) -> User:
@@ -100,6 +117,26 @@ def test_a_link_to_the_new_address_makes_it_the_accounts(alice: Person, new_phon
     entry = AuditEntry.objects.get(action="auth.address_changed")
     assert NEW not in repr(entry.__dict__)
     problem_of(verify(alice.phone, mails[NEW].token), 400, "invalid_or_expired")
+
+
+def test_the_address_before_is_told_however_quick_the_change_is(alice: Person, outages: list[str]) -> None:
+    """A thief who has the password reads the new mailbox, and is quicker than a provider that fails at first."""
+    received()
+    outages.append(alice.email)
+    change(alice)
+    mails = {mail.to: mail for mail in received()}
+    assert set(mails) == {NEW}
+    assert (
+        alice.post("auth/change-password/", {"old_password": PASSWORD, "new_password": f"{PASSWORD} 2"}).status == 200
+    )
+    change(alice, password=f"{PASSWORD} 2")
+    [mail] = received(NEW)
+    assert verify(alice.phone, mail.token).status == 204
+    outages.clear()
+    OutboxMessage.objects.filter(done_at=None).update(due_at=timezone.now())
+    told = sorted(mail.subject for mail in received(alice.email))
+    assert told == ["Your address is about to change", "Your password was changed"]
+    assert received() == []
 
 
 def test_from_elsewhere_it_leaves_no_other_way_into_the_account(alice: Person, phone: Phone) -> None:

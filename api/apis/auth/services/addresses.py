@@ -76,7 +76,8 @@ def _issue_change(proved: User, email: str) -> None:
         raise InvalidCredentials  # what the proof opened has changed meanwhile
     proof = proofs.issue(ProofPurpose.EMAIL_CHANGE, about=str(person.id), email=email, user=person)
     if proof is not None:
-        outbox.enqueue("auth.mail_change_notice", {"proof_id": str(proof.id)}, dedup_key=f"notice:{proof.id}")
+        notice = {"proof_id": str(proof.id), "to": person.email}
+        outbox.enqueue("auth.mail_change_notice", notice, dedup_key=f"notice:{proof.id}")
 
 
 def address_to_change(token: str) -> str:

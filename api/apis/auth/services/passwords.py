@@ -119,7 +119,7 @@ def _set_password(person: User, encoded: str) -> None:
     void = (ProofPurpose.PASSWORD_RESET, ProofPurpose.EMAIL_CHANGE)
     MailedProof.objects.filter(user=person, purpose__in=void, live_key__isnull=False).update(live_key=None)
     notify(person.id, "auth.password_changed", data={})
-    event = {"user_id": str(person.id), "at": timezone.now().isoformat()}
+    event = {"user_id": str(person.id), "at": timezone.now().isoformat(), "to": person.email}
     outbox.enqueue("auth.mail_password_notice", event, dedup_key=f"password:{person.id}:{person.auth_version}")
 
 
