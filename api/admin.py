@@ -179,6 +179,13 @@ class SocialIdentityAdmin(ReadOnlyAdmin):
     search_fields = ("subject",)
 
 
+@admin.register(tables.StaffNote, site=site)
+class StaffNoteAdmin(ReadOnlyAdmin):
+    list_display = ("id", "user", "author", "created_at")
+    list_select_related = ("user", "author")
+    search_fields = ("id", "user")
+
+
 @admin.register(tables.Organization, site=site)
 class OrganizationAdmin(ReadOnlyAdmin):
     list_display = ("name", "slug", "kind", "owner", "change_seq", "created_at")

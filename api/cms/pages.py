@@ -37,10 +37,12 @@ class Section(NamedTuple):
 
 _SECTIONS = (
     Section("dashboard", gettext_lazy("Dashboard"), None),
+    Section("search", gettext_lazy("Search"), None),
     Section("users", gettext_lazy("People"), "people.read"),
     Section("devices", gettext_lazy("Devices"), "devices.read"),
     Section("orgs", gettext_lazy("Organizations"), "orgs.read"),
     Section("jobs", gettext_lazy("Background work"), "outbox.read"),
+    Section("audit", gettext_lazy("Audit trail"), "audit.read"),
 )
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from api.cms.views import auth, dashboard, devices, jobs, orgs, users
+from api.cms.views import audit, auth, dashboard, devices, jobs, orgs, search, users
 
 app_name = "cms"
 
@@ -14,6 +14,9 @@ urlpatterns = [
     path("users/<uuid:user_id>/", users.PersonView.as_view(), name="user"),
     path("users/<uuid:user_id>/deactivate/", users.DeactivateView.as_view(), name="user-deactivate"),
     path("users/<uuid:user_id>/reactivate/", users.ReactivateView.as_view(), name="user-reactivate"),
+    path("users/<uuid:user_id>/sign-out/", users.SignOutView.as_view(), name="user-sign-out"),
+    path("users/<uuid:user_id>/note/", users.NoteView.as_view(), name="user-note"),
+    path("sessions/<uuid:session_id>/end/", users.SessionEndView.as_view(), name="session-end"),
     path("devices/", devices.DevicesView.as_view(), name="devices"),
     path("devices/<uuid:device_id>/", devices.DeviceView.as_view(), name="device"),
     path("devices/<uuid:device_id>/revoke/", devices.RevokeView.as_view(), name="device-revoke"),
@@ -23,4 +26,6 @@ urlpatterns = [
     path("jobs/<uuid:message_id>/", jobs.MessageView.as_view(), name="job"),
     path("jobs/<uuid:message_id>/retry/", jobs.RetryView.as_view(), name="job-retry"),
     path("jobs/<uuid:message_id>/discard/", jobs.DiscardView.as_view(), name="job-discard"),
+    path("audit/", audit.AuditView.as_view(), name="audit"),
+    path("search/", search.SearchView.as_view(), name="search"),
 ]

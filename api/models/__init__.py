@@ -22,7 +22,7 @@ from api.models.onboarding import AppKey, AppKeyStatus, AppVersion, Platform
 from api.models.orgs import Invitation, InvitationState, Membership, Organization, OrganizationKind, Role
 from api.models.stores import Counter, RateLimit, ReplayNonce
 from api.models.tags import Tag, TagLink
-from api.models.users import NOTIFICATION_CHANNELS, NOTIFICATION_TOPICS, Theme, User
+from api.models.users import NOTIFICATION_CHANNELS, NOTIFICATION_TOPICS, StaffNote, Theme, User
 
 __all__ = [
     "NOTIFICATION_CHANNELS",
@@ -68,6 +68,7 @@ __all__ = [
     "Session",
     "SignInFailures",
     "SocialIdentity",
+    "StaffNote",
     "Tag",
     "TagLink",
     "Theme",

@@ -89,3 +89,17 @@ class User(AbstractBaseUser, PermissionsMixin, TimeStamped):
         self.email_identity = identity_of(self.email) if self.email else None
         self.username_identity = identity_of(self.username)
         super().save(*args, **kwargs)
+
+
+class StaffNote(models.Model):
+    """What staff have noted about a person, for one another."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="staff_notes", db_index=False)
+    author = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    text = models.CharField(max_length=2000)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        db_table = "staff_note"
+        indexes = (models.Index(fields=["user", "id"], name="staff_note_of_person"),)

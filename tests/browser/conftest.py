@@ -5,7 +5,11 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from api.apis.users import services as users
+from api.platform import callers
+from tests.conftest import PASSWORD
 
 # Playwright runs its own event loop in this thread; Django then refuses database calls unless told that it is fine.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -38,3 +42,16 @@ def page(chromium: Browser, complaints: list[str]) -> Iterator[Page]:
     page.on("pageerror", lambda error: complaints.append(str(error)))
     yield page
     context.close()
+
+
+@pytest.fixture
+def staff_page(page: Page, live_server) -> Page:
+    """A member of staff, signed in."""
+    person = users.create_person(callers.command(), email="staff@example.com", password=PASSWORD, profile={})
+    users.promote_to_superuser(callers.command(), user_id=person.id)
+    page.goto(f"{live_server.url}/cms/")
+    page.get_by_label("E-mail").fill("staff@example.com")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Dashboard")
+    return page

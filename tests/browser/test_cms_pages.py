@@ -1,29 +1,15 @@
 """The CMS in a browser: sign-in, every page, revoking a device; nothing on the console, no sideways scroll."""
 
 from collections.abc import Callable
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from api.apis.users import services as users
 from api.models import Device
-from api.platform import callers
-from tests.conftest import PASSWORD, Person
+from tests.conftest import Person
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture
-def staff_page(page: Page, live_server) -> Page:
-    """A member of staff, signed in."""
-    person = users.create_person(callers.command(), email="staff@example.com", password=PASSWORD, profile={})
-    users.promote_to_superuser(callers.command(), user_id=person.id)
-    page.goto(f"{live_server.url}/cms/")
-    page.get_by_label("E-mail").fill("staff@example.com")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Dashboard")
-    return page
 
 
 @pytest.mark.parametrize("width", [390, 1280])
@@ -56,4 +42,37 @@ def test_staff_revoke_a_device_and_its_next_call_fails(
         {"Authorization": f"Bearer {person.phone.state.access}"},
     )
     assert answer.status == 401
+    assert complaints == []
+
+
+def test_a_customer_has_lost_their_phone(
+    staff_page: Page, new_person: Callable[..., Person], complaints: list[str], live_server
+) -> None:
+    """Found, checked, revoked, noted: in at most ten clicks."""
+    grace = new_person("grace")
+    clicks = 0
+
+    def click(role: Literal["link", "button"], name: str) -> None:
+        nonlocal clicks
+        clicks += 1
+        staff_page.get_by_role(role, name=name).first.click()
+
+    click("link", "Search")
+    staff_page.get_by_label("Search").fill(grace.email[:8])
+    click("button", "Search")
+    click("link", grace.user.username)
+    expect(staff_page.get_by_text(grace.email).first).to_be_visible()
+    clicks += 1
+    staff_page.get_by_role("region", name="Devices and sessions").get_by_role("rowheader").get_by_role("link").click()
+    expect(staff_page.get_by_role("main").get_by_text("Active", exact=True)).to_be_visible()
+    click("link", "Revoke")
+    staff_page.get_by_label("Reason").fill("Lost on a train")
+    click("button", "Revoke")
+    expect(staff_page.get_by_role("status")).to_contain_text("is revoked")
+    click("link", grace.user.username)
+    staff_page.get_by_role("textbox", name="Note").fill("Called us from a friend's phone.")
+    click("button", "Keep note")
+    expect(staff_page.get_by_text("Called us from a friend's phone.")).to_be_visible()
+    assert clicks <= 10
+    assert Device.objects.get(id=grace.phone.state.device_id).revoked_at is not None
     assert complaints == []

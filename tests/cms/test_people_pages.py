@@ -132,13 +132,13 @@ def test_the_page_of_a_person_shows_no_secret(staff, alice):
 
 
 def test_the_page_of_a_person_costs_the_same_however_busy_they_are(staff, alice, django_assert_num_queries):
-    # session, staff, roles, person, sessions (2), memberships, audit (3), actors, the session's expiry with its savepoint (3)
-    with django_assert_num_queries(14):
+    # session, staff, roles, person, sessions (2), memberships, notes, audit (3), actors, the session's expiry with its savepoint (3)
+    with django_assert_num_queries(15):
         staff.text(f"/cms/users/{alice.user.id}/")
     for _ in range(3):
         alice.phone.sign_out()
         alice.phone.sign_in(alice.email, PASSWORD)
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(15):
         staff.text(f"/cms/users/{alice.user.id}/")
 
 

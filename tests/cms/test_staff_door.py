@@ -14,7 +14,7 @@ from django.utils.timezone import now
 
 from api.apis.users import selectors as users
 from api.cms.urls import urlpatterns
-from api.models import Device, OutboxMessage, User
+from api.models import Device, OutboxMessage, Session, User
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -34,7 +34,13 @@ def things(alice: Any) -> dict[str, Any]:
     Device.objects.filter(id=device.id).update(**texts)
     group = factories.group(alice.user, name=SCRIPT)
     message = OutboxMessage.objects.create(task="auth.mail_proof", due_at=None, failed_at=now(), last_error=SCRIPT)
-    return {"message_id": message.id, "user_id": alice.user.id, "device_id": device.id, "organization_id": group.id}
+    return {
+        "session_id": Session.objects.get(live_device=device).id,
+        "message_id": message.id,
+        "user_id": alice.user.id,
+        "device_id": device.id,
+        "organization_id": group.id,
+    }
 
 
 def addresses(things: dict[str, Any], names: list[str | None] = BEHIND_THE_DOOR) -> Iterator[str]:
@@ -113,7 +119,7 @@ def test_people_of_the_app_do_not_get_in(things, new_browser, alice):
 
 def test_what_is_not_there_is_a_page_with_the_request_id(staff):
     missing = dict.fromkeys(
-        ("user_id", "device_id", "organization_id", "message_id"), "00000000-0000-7000-8000-000000000000"
+        ("user_id", "device_id", "organization_id", "message_id", "session_id"), "00000000-0000-7000-8000-000000000000"
     )
     for address in addresses(missing, [pattern.name for pattern in urlpatterns if pattern.pattern.converters]):
         answer = staff.browser.get(address, headers={"x-request-id": "look-me-up"})

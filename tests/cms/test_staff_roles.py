@@ -20,7 +20,7 @@ from api.platform.staff import ACTIONS, ROLES, duties_of
 pytestmark = pytest.mark.django_db
 
 NEEDED = {p.name: getattr(p.callback.view_class, "needs", None) for p in urlpatterns}
-FOR_EVERYBODY = {"dashboard", "login", "logout"}
+FOR_EVERYBODY = {"dashboard", "search", "login", "logout"}
 
 
 def test_every_page_needs_an_action_that_is_known():

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from api.apis.orgs import selectors as orgs
@@ -83,10 +83,7 @@ def latest_entries_for_staff(
     parts = (rows.order_by("-id").values(*_COLUMNS)[:limit] for rows in (about, sessions, by))
     found = {row["id"]: row for part in parts for row in part}
     latest = [found[key] for key in sorted(found, reverse=True)[:limit]]
-    names = _usernames({row["actor_id"] for row in latest})
-    for row in latest:
-        row["actor_name"] = names.get(row["actor_id"], "")
-        row["changes"] = [(field, *change) for field, change in row["changes"].items()]
+    _complete(latest)
     return latest
 
 
@@ -98,3 +95,33 @@ def _usernames(actor_ids: set[str]) -> dict[str, str]:
 def number_of_sign_in_failures_for_staff(*, since: datetime, most: int) -> int:
     """How many sign-ins were refused, of people and of staff, counted up to `most`."""
     return AuditEntry.objects.filter(at__gte=since, action__in=_SIGN_IN_FAILURES)[:most].count()
+
+
+_TIMELINE_COLUMNS = (*_COLUMNS, "target_kind", "target_id", "organization_id", "request_id")
+
+
+def entries_for_staff(filters: Mapping[str, Any], *, cursor: Cursor | None, limit: int) -> Page:
+    """A page of the whole trail, newest first. `filters` may hold columns with the one value wanted, and `since` and
+    `until` (days, both included).
+    """
+    exact = {name: value for name, value in filters.items() if name not in ("since", "until")}
+    rows = AuditEntry.objects.filter(**exact).values(*_TIMELINE_COLUMNS)
+    if filters.get("since"):
+        rows = rows.filter(at__gte=_midnight(filters["since"]))
+    if filters.get("until"):
+        rows = rows.filter(at__lt=_midnight(filters["until"]) + timedelta(days=1))
+    page = page_of(rows, order=[Order("id", True)], cursor=cursor, limit=limit)
+    _complete(page.rows)
+    return page
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def _complete(rows: list[dict[str, Any]]) -> None:
+    """Adds what people read: names of actors, and changes as (field, before, after)."""
+    names = _usernames({row["actor_id"] for row in rows})
+    for row in rows:
+        row["actor_name"] = names.get(row["actor_id"], "")
+        row["changes"] = [(field, *change) for field, change in row["changes"].items()]

@@ -3,7 +3,8 @@
 import uuid
 from typing import Any
 
-from api.models import EndReason, Platform, Session
+from api.exceptions import NotThere
+from api.models import EndReason, Platform, Session, StaffNote
 from api.platform.callers import Caller
 from api.platform.tokens import TokenRevoked
 
@@ -49,6 +50,20 @@ def sessions_on_device_for_staff(device_id: uuid.UUID, *, limit: int) -> list[di
     """The last `limit` sessions on a device, newest first."""
     rows = Session.objects.filter(device_id=device_id).values(*_STAFF_COLUMNS)
     return [_named(row) for row in rows.order_by("-id")[:limit]]
+
+
+def session_for_staff(session_id: uuid.UUID) -> dict[str, Any]:
+    """Raises NotThere."""
+    row = Session.objects.filter(id=session_id).values(*_STAFF_COLUMNS).first()
+    if row is None:
+        raise NotThere
+    return _named(row)
+
+
+def notes_for_staff(user_id: uuid.UUID, *, limit: int) -> list[dict[str, Any]]:
+    """The last `limit` notes of staff about a person, newest first."""
+    rows = StaffNote.objects.filter(user_id=user_id).values("id", "text", "created_at", "author__username")
+    return [{**row} for row in rows.order_by("-id")[:limit]]
 
 
 def _named(row: dict[str, Any]) -> dict[str, Any]:

@@ -233,3 +233,19 @@ def stored_contacts(contact_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, dict[st
     """Contacts that services have just returned to their caller, by their ids."""
     rows = Contact.objects.filter(id__in=contact_ids).values(*COLUMNS)
     return {row["id"]: row for row in _with_tags(list(rows))}
+
+
+# For staff: not narrowed to a caller. Only the CMS may ask.
+
+
+def contacts_named_for_staff(text: str, *, limit: int) -> list[dict[str, Any]]:
+    """Up to `limit` contacts whose slug begins with `text`, by slug; or the one with this id."""
+    columns = ("id", "slug", "display_name", "organization_id", "organization__name")
+    rows = Contact.objects.filter(deleted_at=None).values(*columns)
+    key = as_uuid(text.lower())
+    if key is not None:
+        return list(rows.filter(id=key))
+    first, behind = search.prefix_range(identity_of(text))
+    if len(behind.encode()) > IDENTITY_MAX_BYTES:
+        return []
+    return list(rows.filter(slug__gte=first, slug__lt=behind).order_by("slug")[:limit])

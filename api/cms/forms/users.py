@@ -12,3 +12,12 @@ class PeopleSearchForm(forms.Form):
         help_text=_("The beginning of an e-mail address or username, or a complete id."),
         widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off", "spellcheck": "false"}),
     )
+
+
+class NoteForm(forms.Form):
+    text = forms.CharField(
+        label=_("Note"),
+        max_length=2000,
+        help_text=_("Other staff read it; it goes with the account."),
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )

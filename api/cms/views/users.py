@@ -1,10 +1,13 @@
 """People: finding them, seeing what is known about them, shutting them out and letting them in again."""
 
 import uuid
+from http import HTTPStatus
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from api.apis.audit import selectors as audit
@@ -12,7 +15,8 @@ from api.apis.auth import selectors as auth
 from api.apis.auth import services as auth_services
 from api.apis.orgs import selectors as orgs
 from api.apis.users import selectors as users
-from api.cms.forms.users import PeopleSearchForm
+from api.cms.access import caller_of
+from api.cms.forms.users import NoteForm, PeopleSearchForm
 from api.cms.pages import ConfirmedChange, Pager, StaffPage, Subject
 from api.platform.callers import Caller
 
@@ -51,7 +55,8 @@ class PersonView(StaffPage):
             target_kind="user", target_id=user_id, session_ids=[row["id"] for row in sessions], limit=_PART_LIMIT
         )
         context = {"person": person, "sessions": sessions, "memberships": memberships, "entries": entries}
-        return self.page("cms/users/detail.html", context)
+        notes = auth.notes_for_staff(user_id, limit=_PART_LIMIT)
+        return self.page("cms/users/detail.html", {**context, "notes": notes, "note_form": NoteForm()})
 
 
 class _PersonChange(ConfirmedChange):
@@ -88,3 +93,65 @@ class ReactivateView(_PersonChange):
 
     def perform(self, caller: Caller) -> None:
         auth_services.reactivate_person(caller, user_id=self.kwargs["user_id"])
+
+
+class SignOutView(_PersonChange):
+    needs = "sessions.end"
+    heading = _("Sign {name} out everywhere?")
+    effects = (
+        _("Every session ends now, on every device, and in the CMS."),
+        _("The person can sign in again, with the password that the account has."),
+        _("Devices stay registered: revoke one that was lost."),
+    )
+    button = _("Sign out everywhere")
+    done = _("{name} is signed out everywhere.")
+
+    def perform(self, caller: Caller) -> None:
+        auth_services.sign_out_person(caller, user_id=self.kwargs["user_id"])
+
+
+class NoteView(StaffPage):
+    """Writes a note; the form stands on the person's page."""
+
+    section = "users"
+    needs = "people.note"
+
+    def get(self, request: HttpRequest, user_id: uuid.UUID) -> HttpResponse:
+        return self._form(NoteForm())
+
+    def post(self, request: HttpRequest, user_id: uuid.UUID) -> HttpResponse:
+        form = NoteForm(request.POST)
+        if not form.is_valid():
+            return self._form(form, HTTPStatus.UNPROCESSABLE_ENTITY)
+        auth_services.write_note(caller_of(request), user_id=user_id, text=form.cleaned_data["text"])
+        messages.success(request, gettext("The note is kept."))
+        return HttpResponseRedirect(reverse("cms:user", args=[user_id]))
+
+    def _form(self, form: NoteForm, status: HTTPStatus = HTTPStatus.OK) -> HttpResponse:
+        person = users.person_for_staff(self.kwargs["user_id"])
+        return self.page("cms/users/note.html", {"person": person, "note_form": form}, status=status)
+
+
+class SessionEndView(ConfirmedChange):
+    section = "users"
+    needs = "sessions.end"
+    heading = _("End the session of {name}?")
+    effects = (
+        _("The app on this device asks who is there, and may sign in again."),
+        _("The device stays registered, and other sessions go on."),
+    )
+    button = _("End session")
+    done = _("The session of {name} has ended.")
+
+    def subject(self) -> Subject:
+        session = auth.session_for_staff(self.kwargs["session_id"])
+        if session["user_id"] is None:
+            return Subject(session["device__name"] or str(session["device_id"]), _device_page(session["device_id"]))
+        return Subject(session["user__username"], reverse("cms:user", args=[session["user_id"]]))
+
+    def perform(self, caller: Caller) -> None:
+        auth_services.end_session(caller, session_id=self.kwargs["session_id"])
+
+
+def _device_page(device_id: uuid.UUID) -> str:
+    return reverse("cms:device", args=[device_id])

@@ -72,7 +72,7 @@ from api.apis.auth.services.social import (
     new_social_nonce,
     sign_in_by_provider,
 )
-from api.apis.auth.services.staff import set_staff_roles
+from api.apis.auth.services.staff import end_session, set_staff_roles, sign_out_person, write_note
 from api.apis.auth.services.waiting import join_waiting_list
 
 __all__ = [
@@ -104,6 +104,7 @@ __all__ = [
     "disown_session",
     "end_expired",
     "end_other_sessions",
+    "end_session",
     "end_sessions",
     "end_superseded",
     "forget_abandoned_guests",
@@ -138,4 +139,6 @@ __all__ = [
     "sign_in_by_provider",
     "sign_out",
     "sign_out_everywhere",
+    "sign_out_person",
+    "write_note",
 ]

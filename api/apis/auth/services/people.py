@@ -256,7 +256,7 @@ def deactivate_person(caller: Caller, *, user_id: uuid.UUID) -> None:
     """
     staff.require(caller, "people.deactivate")
     orgs.require_other_owners(user_id)
-    person = _locked_person(caller, user_id)
+    person = require_touchable(caller, user_id)
     if not person.is_active:
         return
     orgs.require_other_owners(user_id)
@@ -274,7 +274,7 @@ def reactivate_person(caller: Caller, *, user_id: uuid.UUID) -> None:
     Raises Forbidden, NotThere, StaffProtected.
     """
     staff.require(caller, "people.deactivate")
-    person = _locked_person(caller, user_id)
+    person = require_touchable(caller, user_id)
     if person.is_active:
         return
     person.is_active = True
@@ -282,7 +282,8 @@ def reactivate_person(caller: Caller, *, user_id: uuid.UUID) -> None:
     audit.record(caller, "user.reactivated", target_kind="user", target_id=person.id)
 
 
-def _locked_person(caller: Caller, user_id: uuid.UUID) -> User:
+def require_touchable(caller: Caller, user_id: uuid.UUID) -> User:
+    """A person, locked, to whom a member of staff may do something. Raises NotThere, StaffProtected."""
     person = User.objects.select_for_update().filter(id=user_id).first()
     if person is None:
         raise NotThere

@@ -1,13 +1,15 @@
-"""What staff are, and what they do to others' sessions."""
+"""What staff are, and what they do to others' sessions and for their accounts."""
 
 import uuid
 from collections.abc import Collection
 
 from django.contrib.auth.models import Group
 
+from api.apis.auth.services.ending import end_sessions
+from api.apis.auth.services.people import require_touchable
 from api.exceptions import InvalidInput, NotThere
-from api.models import User
-from api.platform import audit
+from api.models import EndReason, Session, StaffNote, User
+from api.platform import audit, staff
 from api.platform.callers import Caller
 from api.platform.staff import ROLES
 from api.platform.transactions import transactional
@@ -29,3 +31,43 @@ def set_staff_roles(caller: Caller, *, user_id: uuid.UUID, roles: Collection[str
     person.save(update_fields=["is_staff", "updated_at"])
     changes = {"roles": [before, sorted(roles)]}
     audit.record(caller, "user.staff_roles_changed", target_kind="user", target_id=person.id, changes=changes)
+
+
+@transactional
+def end_session(caller: Caller, *, session_id: uuid.UUID) -> None:
+    """Ends one session of somebody; their device stays registered. Harmless when repeated.
+
+    Raises Forbidden, NotThere, StaffProtected.
+    """
+    staff.require(caller, "sessions.end")
+    session = Session.objects.filter(id=session_id).values("user_id").first()
+    if session is None:
+        raise NotThere
+    if session["user_id"] is not None:
+        require_touchable(caller, session["user_id"])
+    end_sessions(caller, reason=EndReason.ENDED_BY_STAFF, session_id=session_id)
+
+
+@transactional
+def sign_out_person(caller: Caller, *, user_id: uuid.UUID) -> None:
+    """Ends every session of a person, on all devices and in the CMS; the account stays as it is.
+
+    Raises Forbidden, NotThere, StaffProtected.
+    """
+    staff.require(caller, "sessions.end")
+    person = require_touchable(caller, user_id)
+    person.auth_version += 1
+    person.save(update_fields=["auth_version", "updated_at"])
+    end_sessions(caller, reason=EndReason.ENDED_BY_STAFF, user_id=person.id)
+    audit.record(caller, "user.signed_out_by_staff", target_kind="user", target_id=person.id)
+
+
+@transactional
+def write_note(caller: Caller, *, user_id: uuid.UUID, text: str) -> None:
+    """Notes something about a person, for other staff; goes with the account. Raises Forbidden, NotThere."""
+    staff.require(caller, "people.note")
+    if not User.objects.filter(id=user_id).exists():
+        raise NotThere
+    note = StaffNote.objects.create(user_id=user_id, author_id=caller.user_id, text=text)
+    # Without the text: that the trail keeps for good what an erasure has to reach is not wanted.
+    audit.record(caller, "user.noted", target_kind="user", target_id=user_id, changes={"note": [None, str(note.id)]})
