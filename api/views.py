@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Any, ClassVar, NamedTuple, cast
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.http import http_date
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
@@ -156,7 +156,7 @@ class ApiView(APIView):
         self, request: ApiRequest, response: Response | HttpResponse, fields: frozenset[str] | None
     ) -> HttpResponse:
         """The bytes of an answer, with the entity tag of what it represents; 304 for who has it already."""
-        if isinstance(response, HttpResponse):
+        if isinstance(response, HttpResponse | StreamingHttpResponse):
             assert not isinstance(response, RestResponse), "answer with api.responses.Response, which costs less"
             return response
         data, status, headers = response

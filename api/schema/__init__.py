@@ -4,6 +4,6 @@ Views describe their operations with `answers` and `lists`; `operations` adds wh
 `refusals` every error with an example, `hooks` what all operations refer to.
 """
 
-from api.schema.describing import answers, lists
+from api.schema.describing import answers, lists, streams
 
-__all__ = ["answers", "lists"]
+__all__ = ["answers", "lists", "streams"]

@@ -68,10 +68,32 @@ class ListMetaSerializer(serializers.Serializer[dict[str, Any]]):
     total = serializers.IntegerField(required=False, help_text="With `total=true`.")
 
 
+def streams(
+    rules: ListRules, media_type: str, *, example: str, summary: str, errors: Errors = ()
+) -> Callable[[Method], Method]:
+    """Documents a file of all that a list holds."""
+    refused = (InvalidCursor, InvalidInput, *errors)
+    file = {(200, media_type): {"type": "string"}}
+    shown = OpenApiExample("example", value=example, response_only=True, media_type=media_type)
+    return _described(refused, None, summary=summary, parameters=_parameters(rules), responses=file, examples=[shown])
+
+
 def lists(
     item: type[serializers.Serializer[Any]], rules: ListRules, *, summary: str, errors: Errors = ()
 ) -> Callable[[Method], Method]:
     """Documents a list: its envelope and the parameters that its rules allow."""
+    page = _page_of(getattr(item, "example", {}))
+    return _described(
+        (InvalidCursor, InvalidInput, *errors),
+        item,
+        summary=summary,
+        parameters=_parameters(rules),
+        responses={200: _envelope_of(item)},
+        examples=[OpenApiExample("example", value=page, response_only=True)],
+    )
+
+
+def _parameters(rules: ListRules) -> list[OpenApiParameter]:
     sortable = [*rules.sorts, *(f"-{name}" for name in rules.sorts)]
     parameters = [
         _parameter("cursor", "Opaque; from `meta.next` or `meta.prev` of the same query.", _TEXT),
@@ -91,15 +113,7 @@ def lists(
     ]
     if rules.has_search:
         parameters.append(_parameter("q", "Words, by prefix.", {**_TEXT, "maxLength": SEARCH_MAX_CHARS}))
-    page = _page_of(getattr(item, "example", {}))
-    return _described(
-        (InvalidCursor, InvalidInput, *errors),
-        item,
-        summary=summary,
-        parameters=parameters,
-        responses={200: _envelope_of(item)},
-        examples=[OpenApiExample("example", value=page, response_only=True)],
-    )
+    return parameters
 
 
 @functools.cache  # two lists of the same have the same envelope

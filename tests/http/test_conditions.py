@@ -36,7 +36,7 @@ def contact(alice: Person) -> Contact:
 # -- If-None-Match
 
 # What some addresses have to be asked.
-QUESTIONS = ["AddressVerifyView", "CheckUsernameView"]
+QUESTIONS = ["AddressVerifyView", "CheckUsernameView", "TableExportView", "VCardExportView"]
 QUERIES = {"api/v1/users/check_username/": "?username=ada"}
 
 

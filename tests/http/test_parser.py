@@ -16,7 +16,7 @@ from handset_client import Answer, Call, Response
 import api.apis
 from api.apis.api_keys import serializers as api_keys
 from api.apis.auth import serializers as auth
-from api.apis.contacts.serializers import contacts, many
+from api.apis.contacts.serializers import contacts, files, many
 from api.apis.devices import serializers as devices
 from api.apis.images import serializers as images
 from api.apis.jobs import serializers as jobs
@@ -276,6 +276,7 @@ ENTRIES: dict[type[StrictSerializer], dict[str, Any]] = {
 NO_JSON = {
     users.AvatarUploadSerializer,
     users.UsernameSerializer,
+    files.ImportSerializer,
     images.ImageUploadSerializer,
     images.BulkUploadSerializer,
 }

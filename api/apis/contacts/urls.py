@@ -1,11 +1,14 @@
 from django.urls import path
 
-from api.apis.contacts.views import contacts, many
+from api.apis.contacts.views import contacts, files, many
 
 # No slug is one of these words: it ends in a hyphen and six characters.
 urlpatterns = [
     path("", contacts.ContactListView.as_view(), name="list"),
     path("bulk/", many.ContactBulkView.as_view(), name="bulk"),
+    path("import/", files.ContactImportView.as_view(), name="import"),
+    path("export.vcf", files.VCardExportView.as_view(), name="export-vcf"),
+    path("export.csv", files.TableExportView.as_view(), name="export-csv"),
     path("<str:slug>/", contacts.ContactView.as_view(), name="detail"),
     path("<str:slug>/restore/", contacts.ContactRestoreView.as_view(), name="restore"),
 ]

@@ -10,10 +10,10 @@ from api.exceptions import NotThere
 from api.models import Job, OutboxMessage
 from api.platform.callers import Caller
 from api.platform.ids import as_uuid
+from api.platform.jobs import COLUMNS
 from api.platform.keyset import Cursor, Order, Page, page_of
 
 SORTS = {"created_at": "created_at"}
-_COLUMNS = ("id", "type", "state", "progress", "result", "error", "created_at", "started_at", "ended_at")
 
 
 def jobs_of(
@@ -27,7 +27,7 @@ def jobs_of(
     """A page of the caller's jobs; those that ended stay for thirty days."""
     order = [*(Order(SORTS[name], is_descending) for name, is_descending in sort), Order("id", sort[-1][1])]
     assert caller.user_id is not None
-    rows: Any = Job.objects.filter(owner_id=caller.user_id).values(*_COLUMNS)
+    rows: Any = Job.objects.filter(owner_id=caller.user_id).values(*COLUMNS)
     page = page_of(rows, order=order, cursor=cursor, limit=limit, wants_total=wants_total)
     return page._replace(rows=[_as_told(row) for row in page.rows])
 
@@ -36,7 +36,7 @@ def job_of(caller: Caller, name: str) -> dict[str, Any]:
     """One of the caller's jobs, by its id. Raises NotThere."""
     assert caller.user_id is not None
     job_id = as_uuid(name)
-    row = Job.objects.filter(id=job_id, owner_id=caller.user_id).values(*_COLUMNS).first() if job_id else None
+    row = Job.objects.filter(id=job_id, owner_id=caller.user_id).values(*COLUMNS).first() if job_id else None
     if row is None:
         raise NotThere
     return _as_told(row)

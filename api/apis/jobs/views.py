@@ -10,6 +10,7 @@ from api.apis.jobs.serializers import JobSerializer, JobStartSerializer
 from api.exceptions import NotThere
 from api.pagination import ListRules
 from api.permissions import IsPerson
+from api.platform.jobs import TooManyJobs
 from api.requests import ApiRequest
 from api.responses import Response
 from api.schema import answers, lists
@@ -36,7 +37,7 @@ class JobListView(ApiView):
         takes=JobStartSerializer,
         statuses=(HTTPStatus.ACCEPTED,),
         summary="Start a job",
-        errors=(services.TooManyJobs,),
+        errors=(TooManyJobs,),
     )
     def post(self, request: ApiRequest) -> Response:
         body = JobStartSerializer(data=request.data)

@@ -22,6 +22,7 @@ from api.platform.versions import require_version
 
 NAME_MAX_CHARS = 50
 NAMES_AT_ONCE = 50
+_IDENTITY_MAX_BYTES = 240  # some signs are as long as a sentence once they are taken apart
 TAGS_ON_AN_OBJECT_MAX = 100  # every row of a list comes with all of its tags
 
 
@@ -237,10 +238,15 @@ def _make(
     return made
 
 
+def is_name(name: str) -> bool:
+    """Whether a tag can be called so."""
+    return 0 < len(name) <= NAME_MAX_CHARS and len(identity_of(name).encode()) <= _IDENTITY_MAX_BYTES
+
+
 def _identity_of(name: str, *, field: str = "name") -> str:
     """By which a name is compared. Raises InvalidInput for one that is longer than it looks."""
     identity = identity_of(name)
-    if len(identity.encode()) > 240:
+    if len(identity.encode()) > _IDENTITY_MAX_BYTES:
         raise InvalidInput.of(field, "max_length", "The name is too long.")
     return identity
 

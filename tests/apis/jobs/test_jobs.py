@@ -223,7 +223,7 @@ def test_the_newest_job_is_listed_first_in_one_query(alice: Person) -> None:
 
 
 def test_a_person_has_ten_jobs_at_a_time(alice: Person, bob: Person) -> None:
-    for _ in range(services.UNFINISHED_JOBS_MAX):
+    for _ in range(jobs.UNFINISHED_MAX):
         started(alice)
     problem_of(alice.post("tasks/", ADD), 409, "too_many_jobs")
     started(bob)

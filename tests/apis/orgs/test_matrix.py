@@ -197,6 +197,11 @@ LINES: dict[str, Line] = {
     "GET api/v1/contacts/": Line("contacts.read", 200, but=dict.fromkeys(STRANGERS, (200, ""))),
     "POST api/v1/contacts/": Line("contacts.create", 201, NEW_CONTACT),
     "POST api/v1/contacts/bulk/": Line(is_for_keys=True, ok=200, body={"items": [{"op": "delete", "slug": "nobody"}]}),
+    "POST api/v1/contacts/import/": ANYBODY,
+    **{
+        f"GET api/v1/contacts/export.{form}": Line("contacts.read", 200, but=dict.fromkeys(STRANGERS, (200, "")))
+        for form in ("csv", "vcf")
+    },
     f"GET {CONTACT}": Line("contacts.read", 200),
     f"PATCH {CONTACT}": Line("contacts.update", 200, {"title": "Dr"}),
     f"PUT {CONTACT}": Line("contacts.update", 200, {"display_name": "New"}),

@@ -1,6 +1,6 @@
 """Contacts on the wire."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -268,3 +268,7 @@ def moment(value: str) -> datetime:
     if parsed.tzinfo is None or not 1970 <= parsed.year <= 9998:
         raise ValueError("a time needs its zone")
     return parsed.astimezone(UTC)
+
+
+# What lists and exports are narrowed by.
+CONTACT_FILTERS: Mapping[str, Callable[[str], Any]] = {"org": str, "tag": str, "creator": str, "updated_since": moment}

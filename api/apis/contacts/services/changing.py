@@ -84,7 +84,7 @@ def create_contact(
         **{**BLANK, **values},
     )
     _set_primaries(contact, primaries)
-    _complete_name(contact)
+    complete_name(contact)
     set_keys(contact)
     for attempt in range(1, _SLUG_ATTEMPTS + 1):
         contact.slug = slug_for(contact.display_name)
@@ -161,7 +161,7 @@ def update_contact(
     for field, value in values.items():
         setattr(contact, field, value)
     _set_primaries(contact, primaries)
-    _complete_name(contact)
+    complete_name(contact)
     changed = [field for field in BLANK if getattr(contact, field) != before[field]]
     if changed:
         set_keys(contact)
@@ -253,7 +253,7 @@ def _set_primaries(contact: Contact, primaries: Mapping[str, str]) -> None:
         setattr(contact, field, entries)
 
 
-def _complete_name(contact: Contact) -> None:
+def complete_name(contact: Contact) -> None:
     """A contact without a display name is called by its names, its company, or how it is reached. Raises InvalidInput
     when there is nothing to call it by.
     """

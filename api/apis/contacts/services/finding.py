@@ -1,6 +1,6 @@
 """What contacts are found and sorted by: keys in their own columns, words in a table of theirs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import phonenumbers
@@ -52,12 +52,24 @@ def weights_of(contact: Contact) -> dict[str, int]:
     return weights
 
 
+def index_new(contacts: Sequence[Contact]) -> None:
+    """Stores the words of contacts that have none yet."""
+    _insert([term for contact in contacts for term in _terms(contact, weights_of(contact))])
+
+
 def store_words(contact: Contact, weights: Mapping[str, int]) -> None:
     """Stores words that the contact has not got yet."""
-    terms = [
+    _insert(_terms(contact, weights))
+
+
+def _terms(contact: Contact, weights: Mapping[str, int]) -> list[ContactTerm]:
+    return [
         ContactTerm(organization_id=contact.organization_id, term=word, contact=contact, weight=weight)
         for word, weight in weights.items()
     ]
+
+
+def _insert(terms: Sequence[ContactTerm]) -> None:
     for first in range(0, len(terms), _WORDS_AT_ONCE):
         insert(terms[first : first + _WORDS_AT_ONCE])
 

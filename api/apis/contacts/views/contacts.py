@@ -7,11 +7,11 @@ from django.http import HttpResponse
 from api import conditions, pagination
 from api.apis.contacts import selectors, services
 from api.apis.contacts.serializers.contacts import (
+    CONTACT_FILTERS,
     ContactCreateSerializer,
     ContactReplaceSerializer,
     ContactSerializer,
     ContactUpdateSerializer,
-    moment,
     represent_contact,
 )
 from api.exceptions import Forbidden, IdConflict, NotThere
@@ -26,7 +26,7 @@ from api.views import ApiView
 CONTACTS = ListRules(
     sorts=tuple(selectors.SORTS),
     default_sort="display_name",
-    filters={"org": str, "tag": str, "creator": str, "updated_since": moment},
+    filters=CONTACT_FILTERS,
     has_search=True,
 )
 

@@ -1,0 +1,132 @@
+"""vCards as lines (RFC 2426, RFC 6350, and the older form that Android and Outlook still write): folding, encodings, escapes.
+
+What the properties mean is not said here.
+"""
+
+import quopri
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+_LINE = re.compile(r"(?:([A-Za-z0-9-]+)\.)?([A-Za-z0-9-]+)((?:;(?:[^\":;]|\"[^\"]*\")*)*):(.*)", re.DOTALL)
+_PARAMETER = re.compile(r";((?:[^\";]|\"[^\"]*\")*)")
+_FOLDED_OCTETS = 75
+
+
+class Property(NamedTuple):
+    """A line of a card. `types` are the values of TYPE, in lower case; `value` is decoded, and still has its escapes."""
+
+    group: str
+    name: str
+    types: frozenset[str]
+    value: str
+
+    def parts(self, separator: str = ";") -> list[str]:
+        """The components of a value, without their escapes."""
+        found = re.findall(rf"((?:\\.|[^\\{separator}])*)(?:{separator}|$)", self.value, re.DOTALL)
+        return [unescaped(part).strip() for part in found]
+
+    @property
+    def text(self) -> str:
+        return unescaped(self.value).strip()
+
+
+def unescaped(value: str) -> str:
+    return re.sub(r"\\(.)", lambda match: "\n" if match[1] in "nN" else match[1], value, flags=re.DOTALL)
+
+
+def escaped(text: str) -> str:
+    quoted = re.sub(r"([\\,;])", r"\\\1", text)
+    return quoted.replace("\r\n", "\n").replace("\n", "\\n")
+
+
+def text_of(content: bytes) -> str:
+    """A file as text: UTF-8, UTF-16 where a mark says so, else what Windows wrote before both."""
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return content.decode("utf-16", "replace").lstrip("\ufeff")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp1252", "replace")
+
+
+def cards_in(text: str) -> Iterator[list[Property] | None]:
+    """The properties of each card; None for one that is cut off."""
+    card: list[Property] | None = None
+    for line in _unfolded(text):
+        word = line.strip().upper()
+        if word == "BEGIN:VCARD":
+            if card is not None:
+                yield None
+            card = []
+        elif word == "END:VCARD" and card is not None:
+            yield card
+            card = None
+        elif card is not None and (found := _property(line)) is not None:
+            card.append(found)
+    if card is not None:
+        yield None
+
+
+def _unfolded(text: str) -> Iterator[str]:
+    """Lines as they were before somebody folded them, by a space or, in quoted-printable, by an equals sign."""
+    whole = ""
+    for line in re.split(r"\r\n|\n|\r", text):
+        if whole.endswith("=") and "QUOTED-PRINTABLE" in whole.partition(":")[0].upper():
+            whole = f"{whole}\n{line}"
+        elif line[:1] in (" ", "\t"):
+            whole += line[1:]
+        else:
+            yield whole
+            whole = line
+    yield whole
+
+
+def _property(line: str) -> Property | None:
+    match = _LINE.fullmatch(line)
+    if match is None:
+        return None
+    group, name, given, value = match.groups()
+    types, encoding, charset = set(), "", "utf-8"
+    for parameter in _PARAMETER.findall(given):
+        key, has_value, said = parameter.upper().partition("=")
+        if not has_value:  # the older form: TEL;CELL;PREF
+            key, said = ("ENCODING", key) if key in {"QUOTED-PRINTABLE", "BASE64"} else ("TYPE", key)
+        said = said.replace('"', "").strip()
+        if key == "TYPE":
+            types |= {word.strip().lower() for word in said.split(",")}
+        elif key == "PREF":
+            types.add("pref")
+        elif key == "ENCODING":
+            encoding = said
+        elif key == "CHARSET":
+            charset = said
+    if encoding == "QUOTED-PRINTABLE":
+        value = _decoded(quopri.decodestring(value.encode()), charset)
+    return Property((group or "").lower(), name.upper(), frozenset(types), value)
+
+
+def _decoded(content: bytes, charset: str) -> str:
+    try:
+        return content.decode(charset)
+    except (LookupError, UnicodeDecodeError):
+        return content.decode("utf-8", "replace")
+
+
+def card_of(lines: Sequence[tuple[str, str]]) -> str:
+    """A card (3.0, which everybody reads) of properties and values that are escaped already."""
+    body = [("VERSION", "3.0"), *lines]
+    return "".join(_folded(line) for line in ("BEGIN:VCARD", *(f"{name}:{value}" for name, value in body), "END:VCARD"))
+
+
+def _folded(line: str) -> str:
+    """A line in pieces of 75 octets, none of which parts a character."""
+    pieces, piece, octets = [], "", 0
+    for character in line:
+        size = len(character.encode())
+        if octets + size > _FOLDED_OCTETS:
+            pieces.append(piece)
+            piece, octets = " ", 1
+        piece += character
+        octets += size
+    return "\r\n".join([*pieces, piece, ""])
