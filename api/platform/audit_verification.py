@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 import orjson
-from django.db.models import Q
+from django.db.models import Count, Max
 from django.utils import timezone
 
 from api.exceptions import NotThere
@@ -15,6 +15,7 @@ from api.platform import audit_chain, storage
 from api.platform.audit_chain import BEGINNING, COLUMNS
 
 _READ_AT_ONCE = 2000
+_COPIES_TOLD = 10
 _LOOKED_BACK_DAYS = 31  # for days of which nothing is there any more, if it is not older itself
 
 
@@ -33,24 +34,37 @@ class Trail:
         self._rows = self._erased = self._erasures = 0
 
     def verify(self) -> Verified:
-        days = list(AuditDay.objects.order_by("day"))
+        """Day after day, each as it is when its turn comes: rows are numbered meanwhile, and days begin."""
+        known: set[date] = set()
         head, number = BEGINNING, 1
-        for day in days:
+        for day in _days():
+            known.add(day.day)
             self._check_day(day, head, number)
-            if day.removed_at is None:
-                self._check_rows_of(day)
+            self._check_rows_of(day)
             head, number = bytes(day.head), day.first_number + day.count
-        self._look_for_days_beside({day.day for day in days})
-        outside = Q(number__gte=number) | Q(number__lt=days[0].first_number) if days else Q(number__isnull=False)
-        for found in AuditEntry.objects.filter(outside).values_list("number", flat=True)[:10]:
-            self.faults.append(f"row {found} belongs to no day")
+        self._look_for_days_beside(known)
+        self._look_for_rows_outside()
+        self._look_for_copies()
         unsealed = 0
         for row in _rows(AuditEntry.objects.filter(number=None).order_by("id")):
             unsealed += 1
             self._check_row(row, f"row with id {row['id']}, not numbered yet")
         if self._erased > self._erasures:
             self.faults.append(f"{self._erased} rows were erased, and only {self._erasures} erasures recorded")
-        return Verified(self._rows, len(days), self._erased, unsealed)
+        return Verified(self._rows, len(known), self._erased, unsealed)
+
+    def _look_for_rows_outside(self) -> None:
+        numbers = AuditEntry.objects.filter(number__isnull=False).order_by("number").values_list("number", flat=True)
+        ends = {number for number in (numbers.first(), numbers.last()) if number is not None}
+        # Read after the numbers: a number and its day are written together.
+        first, last = (AuditDay.objects.order_by(order).first() for order in ("day", "-day"))
+        within = range(first.first_number, last.first_number + last.count) if first and last else range(0)
+        self.faults += [f"row {number} belongs to no day" for number in sorted(ends) if number not in within]
+
+    def _look_for_copies(self) -> None:
+        """A copy of a row vouches for itself as well as the row; only that there are two tells."""
+        copied = AuditEntry.objects.values("digest").annotate(rows=Count("id"), last=Max("id")).filter(rows__gt=1)
+        self.faults += [f"row with id {row['last']} is the copy of another" for row in copied[:_COPIES_TOLD]]
 
     def _look_for_days_beside(self, known: set[date]) -> None:
         """A day that went with all its rows has left its copy behind."""
@@ -84,13 +98,17 @@ class Trail:
         numbered = AuditEntry.objects.filter(number__gte=day.first_number, number__lt=end).order_by("number")
         for row in _rows(numbered):
             number = row["number"]
+            self._check_row(row, f"row {number}")
+            self._rows += 1
+            if day.removed_at is not None:
+                continue  # its rows go: what is still there stands for itself
             if number != expected:
                 self.faults.append(f"{day}: rows {expected} to {number - 1} are missing")
             else:
                 self._check_link(row, head)
-            self._check_row(row, f"row {number}")
-            self._rows += 1
             head, expected = bytes(row["mac"] or b""), number + 1
+        if day.removed_at is not None:
+            return
         if expected != end:
             self.faults.append(f"{day}: rows {expected} to {end - 1} are missing")
         elif head != bytes(day.head):
@@ -119,6 +137,13 @@ class Trail:
             self.faults.append(f"{name} was altered")
         elif row["action"] == "audit.erased":
             self._erasures += int(row["changes"]["rows"][1])
+
+
+def _days() -> Iterator[AuditDay]:
+    day = AuditDay.objects.order_by("day").first()
+    while day is not None:
+        yield day
+        day = AuditDay.objects.filter(day__gt=day.day).order_by("day").first()
 
 
 def _rows(rows: Any) -> Iterator[Mapping[str, Any]]:

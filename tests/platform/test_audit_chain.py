@@ -16,7 +16,7 @@ from django.db.models import F
 from api.apis.audit import services
 from api.apis.jobs import services as jobs
 from api.models import ActorKind, AuditDay, AuditEntry, Channel, Outcome
-from api.platform import audit, callers
+from api.platform import audit, audit_verification, callers
 from api.platform.callers import Caller
 from api.platform.keys import b64url
 
@@ -134,6 +134,39 @@ def test_a_row_that_is_put_in(trail: list[AuditEntry]) -> None:
     assert faults()
     services.seal()
     assert faults()
+
+
+@pytest.mark.parametrize("is_sealed", [False, True])
+def test_a_row_that_is_there_twice(trail: list[AuditEntry], is_sealed: bool) -> None:
+    """It has a digest that holds: what was done once would seem to have been done again."""
+    row = AuditEntry.objects.values().get(id=trail[3].id)
+    copy = AuditEntry.objects.create(**{**row, "id": None, "number": None, "mac": None})
+    if is_sealed:
+        services.seal()
+    assert faults() == [f"row with id {copy.id} is the copy of another"]
+
+
+def test_a_row_that_is_put_among_those_that_are_gone(trail: list[AuditEntry], settings: Any) -> None:
+    settings.AUDIT_RETENTION_DAYS = 30
+    with time_machine.travel(START + timedelta(days=32)):
+        services.remove_old_days()
+    row = AuditEntry.objects.values().get(id=trail[31].id)
+    AuditEntry.objects.create(**{**row, "id": None, "number": 5, "action": "thing.invented"})
+    assert "row 5 was altered" in faults()
+
+
+def test_what_is_numbered_during_the_walk_is_no_fault(trail: list[AuditEntry], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long trail takes longer than the minute after which the next rows are numbered."""
+    check = audit_verification.Trail._check_rows_of
+
+    def slowly(self: audit_verification.Trail, day: AuditDay) -> None:
+        check(self, day)
+        write(1)
+        services.seal()
+
+    monkeypatch.setattr(audit_verification.Trail, "_check_rows_of", slowly)
+    with time_machine.travel(START + timedelta(days=3, hours=1)):
+        assert faults() == []
 
 
 def test_a_gap_that_is_closed(trail: list[AuditEntry]) -> None:
