@@ -4,6 +4,7 @@ Whatever hangs on objects inherits `ObjectLink`, carries the `kind` and the `obj
 object by `forget`.
 """
 
+import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -32,9 +33,12 @@ def by_slug_or_id(name: str) -> Mapping[str, Any] | None:
     return {"slug": name} if len(name) <= 100 and name.isascii() and name.isprintable() else None
 
 
+_NUMBER = re.compile(r"[1-9][0-9]{0,17}")  # of a row: MySQL refuses to look for 0
+
+
 def by_number(name: str) -> Mapping[str, Any] | None:
     """The same where the public identifier is an integer."""
-    return {"id": int(name)} if name.isascii() and name.isdigit() and len(name) <= 18 else None
+    return {"id": int(name)} if _NUMBER.fullmatch(name) else None
 
 
 class Kind(NamedTuple):

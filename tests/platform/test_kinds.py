@@ -51,7 +51,7 @@ def test_what_is_not_registered_not_ones_own_or_not_there_is_one_refusal(
 
 def test_a_number_names_what_has_a_number() -> None:
     assert kinds.by_number("17") == {"id": 17}
-    for name in ("", "-1", "1.0", "٣", "1" * 19, str(uuid.uuid4())):
+    for name in ("", "0", "007", "-1", "1.0", "٣", "1" * 19, str(uuid.uuid4())):
         assert kinds.by_number(name) is None
 
 

@@ -175,12 +175,20 @@ def _name_what_is_there(case: Any, phone: Client) -> None:
         places["username"] = accept(phone.request("GET", "users/me/")).json["username"]
     if "job_id" in places:
         places["job_id"] = a_job(phone)
+    if "obj_id" in places:
+        places.update(app_label="contacts", model="contact", obj_id=the_contact())
+    if "tag_id" in places:
+        places["tag_id"] = a_tag(phone, places["org_slug"])
 
 
 def a_job(phone: Client) -> str:
     """One of the person's jobs, who may have only so many that have not ended."""
     jobs = accept(phone.request("GET", "tasks/")).json["data"]
     return str((jobs or [accept(phone.request("POST", "tasks/", {"type": "add", "x": 1, "y": 2})).json])[0]["id"])
+
+
+def a_tag(phone: Client, org_slug: str) -> str:
+    return str(accept(phone.request("POST", f"orgs/{org_slug}/tags/", {"name": secrets.token_hex(8)})).json["id"])
 
 
 def new_contact(phone: Client) -> str:
