@@ -32,3 +32,5 @@ class InvitationPage(LinkPage):
                 "Nobody has confirmed this address yet. Sign up or in with it in the app: the invitation waits there."
             )
             raise InvalidInput.of("token", "not_confirmed", said) from None
+        except orgs.TooManyOrganizations as refusal:
+            raise InvalidInput.of("token", "too_many", f"{refusal.title}. {refusal.text}") from None

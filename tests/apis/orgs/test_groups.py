@@ -1,14 +1,17 @@
 """Making, renaming and deleting groups."""
 
 import pytest
+from django.test import Client as Browser
 
 from api.apis.orgs import services
-from api.apis.orgs.services import organizations
-from api.models import AuditEntry, Contact, ContactTerm, Membership, Organization, OutboxMessage
+from api.apis.orgs.services import organizations, ownership
+from api.apis.orgs.services.invitations import link_of
+from api.models import AuditEntry, Contact, ContactTerm, Invitation, Membership, Organization, OutboxMessage, User
 from tests.apis.contacts.rows import make_contact
 from tests.apis.contacts.trail import count_of
 from tests.conftest import Person
 from tests.http.answers import errors_of, problem_of
+from tests.pages.test_links import press, text_of
 from tests.phones import Phone
 
 pytestmark = pytest.mark.django_db
@@ -23,6 +26,31 @@ def test_whoever_makes_a_group_owns_it(alice: Person) -> None:
     assert alice.post("contacts/", {"organization": made.json["slug"], "display_name": "Grace"}).status == 201
     entry = AuditEntry.objects.get(action="org.created", organization_id=made.json["id"])
     assert entry.actor_id == str(alice.user.id)
+
+
+def test_a_person_belongs_to_a_bounded_number_of_organizations(
+    alice: Person, charlie: Person, team: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each request of theirs carries them all, and each list looks for rows of them all."""
+    monkeypatch.setattr(ownership, "_MEMBERSHIPS_MOST", 3)
+    User.objects.filter(id=charlie.user.id).update(is_email_confirmed=True)
+    invited = alice.post(f"orgs/{team.slug}/invitations/", {"email": charlie.email}).json["id"]
+    made = [charlie.post("orgs/", {"name": "One more"}) for _ in range(3)]
+    assert [answer.status for answer in made] == [201, 201, 409]
+    problem_of(made[2], 409, "too_many_organizations")
+    problem_of(charlie.post("invitations/accept/", {"id": invited}), 409, "too_many_organizations")
+    link = link_of(Invitation.objects.get(id=invited)).removeprefix("http://localhost:8000").replace("?", "/?")
+    page = press(Browser(headers={"host": "localhost:8000"}), link)
+    assert (page.status_code, "too many organizations" in text_of(page)) == (422, True)
+    charlie.post(f"orgs/{made[0].json['slug']}/delete/", {"name": "One more"})
+    assert charlie.post("invitations/accept/", {"id": invited}).status == 200
+
+
+def test_a_slug_that_is_taken_is_not_drawn_again(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = iter(["family-aaaaaa", "family-aaaaaa", "family-bbbbbb"])
+    monkeypatch.setattr(organizations, "slug_for", lambda _name: next(drawn))
+    slugs = [alice.post("orgs/", {"name": "Family"}).json["slug"] for _ in range(2)]
+    assert slugs == ["family-aaaaaa", "family-bbbbbb"]
 
 
 def test_guests_have_no_groups(phone: Phone) -> None:

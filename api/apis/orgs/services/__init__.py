@@ -28,6 +28,7 @@ from api.apis.orgs.services.ownership import (
     LastOwner,
     PersonalOrganization,
     PersonNotConfirmed,
+    TooManyOrganizations,
     lock_for,
     require_other_owners,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "LastOwner",
     "PersonNotConfirmed",
     "PersonalOrganization",
+    "TooManyOrganizations",
     "accept_by_mail",
     "accept_invitation",
     "change_role",

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from api.apis.notifications.services import notify, send_mail
 from api.apis.orgs.selectors import confirmed_address, invitation_key, vouched_for
-from api.apis.orgs.services.ownership import lock_for, locked_group
+from api.apis.orgs.services.ownership import lock_for, locked_group, require_room
 from api.exceptions import AccountRequired, ApiError, NotThere
 from api.models import Invitation, InvitationState, Membership, Organization, User
 from api.models.base import identity_of, uuid7
@@ -94,7 +94,8 @@ def revoke_invitation(caller: Caller, *, organization: str, invitation: str) -> 
 def accept_invitation(caller: Caller, *, token: str | None = None, invitation: uuid.UUID | None = None) -> uuid.UUID:
     """Makes the caller a member of the group they are invited to, whose id is returned; harmless when repeated.
 
-    Raises NotThere (also for an invitation of another address), AccountRequired, AddressNotConfirmed.
+    Raises NotThere (also for an invitation of another address), AccountRequired, AddressNotConfirmed,
+    TooManyOrganizations.
     """
     found = _invitation_of(caller, token=token, invitation=invitation)
     if found.state == InvitationState.ACCEPTED and _is_member(found, caller.user_id):
@@ -106,7 +107,7 @@ def accept_invitation(caller: Caller, *, token: str | None = None, invitation: u
 @transactional
 def accept_by_mail(caller: Caller, *, token: str) -> None:
     """Accepts on the page behind the link, for whoever has the address and has confirmed it: to have read the mail is
-    proof enough of being them. Raises NotThere; AddressNotConfirmed while nobody has.
+    proof enough of being them. Raises NotThere, TooManyOrganizations; AddressNotConfirmed while nobody has.
     """
     found = _of_token(token)
     person = User.objects.filter(email_identity=found.email_identity, is_email_confirmed=True, is_active=True).first()
@@ -139,6 +140,7 @@ def _join(caller: Caller, found: Invitation, user_id: uuid.UUID) -> uuid.UUID:
     if not is_theirs or invitation.expires_at <= timezone.now() or not _is_vouched_for(invitation):
         raise NotThere
     if not _is_member(invitation, user_id):
+        require_room(user_id)
         memberships.changing([user_id])
         Membership.objects.create(user_id=user_id, organization_id=invitation.organization_id, role=invitation.role)
     invitation.accepted_by_id = user_id

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from api.apis.orgs.services.ownership import locked_group, locked_organization, store
+from api.apis.orgs.services.ownership import locked_group, locked_organization, require_room, store
 from api.exceptions import AccountRequired, InvalidInput, SignInRequired
 from api.models import Contact, ContactTerm, Membership, Organization, OrganizationKind, Role, User
 from api.platform import audit, kinds, memberships, outbox
@@ -27,7 +27,7 @@ def create_personal_organization(caller: Caller, *, person: User) -> Organizatio
 
 @transactional
 def create_group(caller: Caller, *, name: str) -> uuid.UUID:
-    """The id of a new group whose owner is the caller. Raises SignInRequired, AccountRequired.
+    """The id of a new group whose owner is the caller. Raises SignInRequired, AccountRequired, TooManyOrganizations.
 
     Guests have none: a guest is gone with the phone, and a group has to keep its owner.
     """
@@ -35,13 +35,15 @@ def create_group(caller: Caller, *, name: str) -> uuid.UUID:
         raise SignInRequired
     if caller.is_guest:
         raise AccountRequired
+    User.objects.select_for_update().get(id=caller.user_id)  # several at once are counted one after the other
+    require_room(caller.user_id)
     return _create(caller, name=name, owner_id=caller.user_id, kind=OrganizationKind.GROUP).id
 
 
 def _create(caller: Caller, *, name: str, owner_id: uuid.UUID, kind: OrganizationKind) -> Organization:
     organization = Organization.objects.create(
         name=name,
-        slug=slug_for(name),
+        slug=_free_slug(name),
         kind=kind,
         owner_id=owner_id,
         personal_of_id=owner_id if kind == OrganizationKind.PERSONAL else None,
@@ -58,6 +60,14 @@ def _create(caller: Caller, *, name: str, owner_id: uuid.UUID, kind: Organizatio
         changes={"kind": [None, kind]},
     )
     return organization
+
+
+def _free_slug(name: str) -> str:
+    """Two of one name may well draw the same suffix, where there are many of that name."""
+    slug = slug_for(name)
+    while Organization.objects.filter(slug=slug).exists():
+        slug = slug_for(name)
+    return slug
 
 
 @transactional

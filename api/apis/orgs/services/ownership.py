@@ -39,6 +39,28 @@ class PersonalOrganization(ApiError):
     detail = "It has one member, and stays with the account. Make a group to share."
 
 
+_MEMBERSHIPS_MOST = 200  # of a person: every one of their requests carries all of them
+
+
+class TooManyOrganizations(ApiError):
+    """The person belongs to two hundred organizations."""
+
+    status = HTTPStatus.CONFLICT
+    code = "too_many_organizations"
+    title = "You belong to too many organizations"
+    detail = "Leave one that you do not need."
+    remedy = "Leave one, and repeat it."
+
+
+def require_room(user_id: uuid.UUID) -> None:
+    """Before somebody comes to belong to one more organization. Part of the transaction that holds the person's lock.
+
+    Raises TooManyOrganizations.
+    """
+    if Membership.objects.filter(user_id=user_id).count() >= _MEMBERSHIPS_MOST:
+        raise TooManyOrganizations
+
+
 def locked_organization(caller: Caller, name: str, action: str | None) -> tuple[Organization, str]:
     """The organization in which the caller may do `action` (None: what every member may), locked, and the caller's role.
 

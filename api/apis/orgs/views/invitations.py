@@ -99,7 +99,12 @@ class AcceptView(ApiView):
     permission_classes = (IsPerson,)
     is_sensitive = True
 
-    @answers(OrganizationSerializer, takes=InvitationChoiceSerializer, summary="Join a group", errors=_MINE)
+    @answers(
+        OrganizationSerializer,
+        takes=InvitationChoiceSerializer,
+        summary="Join a group",
+        errors=(*_MINE, services.TooManyOrganizations),
+    )
     def post(self, request: ApiRequest) -> Response:
         body = InvitationChoiceSerializer(data=request.data)
         body.is_valid(raise_exception=True)

@@ -38,7 +38,7 @@ class OrganizationListView(ApiView):
         takes=OrganizationNameSerializer,
         statuses=(HTTPStatus.CREATED,),
         summary="Make a group",
-        errors=(AccountRequired,),
+        errors=(AccountRequired, services.TooManyOrganizations),
     )
     def post(self, request: ApiRequest) -> Response:
         body = OrganizationNameSerializer(data=request.data)
