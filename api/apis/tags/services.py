@@ -173,6 +173,11 @@ def take_off(caller: Caller, *, organization: str, app_label: str, model: str, n
     _record_on(caller, target, "tag.removed", [slug, None])
 
 
+def has_any(organization_id: uuid.UUID) -> bool:
+    """Whether an organization has a tag."""
+    return Tag.objects.filter(organization_id=organization_id).exists()
+
+
 def move_all(*, source: uuid.UUID, target: uuid.UUID, count: int) -> None:
     """Moves the tags of one organization, and the links of its contacts, to another; a tag that is there by name is taken.
     Both are locked; `count` is added to the counts of changes.

@@ -9,7 +9,7 @@ from handset_client import Answer
 from handset_client.outcomes import accept
 
 from api.apis.auth import services as auth
-from api.models import AuditEntry, Contact, Organization, Session, User
+from api.models import AuditEntry, Contact, Organization, Session, Tag, User
 from tests.apis.auth.mailbox import received
 from tests.apis.auth.wire import MakePhone, lower_rates
 from tests.conftest import PASSWORD, Person
@@ -178,6 +178,19 @@ def test_what_is_not_wanted_goes_with_the_guest(guest: Phone, alice: Person, clo
     assert not Contact.objects.exists()
     assert list(User.objects.values_list("id", flat=True)) == [alice.user.id]
     assert auth.forget_merged_guests() == 0
+
+
+def test_a_guest_with_nothing_but_tags_is_asked_about(guest: Phone, alice: Person) -> None:
+    accept(guest.request("POST", f"orgs/{own_slug(guest)}/tags/", {"name": "Family"}))
+    problem_of(sign_in(guest, alice), 409, "guest_has_data")
+    guest._adopt(accept(sign_in(guest, alice, merge_guest=True)))
+    moved = Tag.objects.get()
+    assert (moved.name, moved.organization.personal_of) == ("Family", alice.user)
+
+
+def own_slug(phone: Phone) -> str:
+    person_id = phone.request("GET", "users/me/").json["id"]
+    return Organization.objects.get(personal_of=person_id).slug
 
 
 def test_an_empty_guest_goes_silently(guest: Phone, alice: Person) -> None:

@@ -21,6 +21,7 @@ from api.apis.auth.services.sessions import (
 from api.apis.contacts import services as contacts
 from api.apis.orgs import selectors as orgs
 from api.apis.orgs.services import erase_personal_organization
+from api.apis.tags import services as tags
 from api.apis.users import services as users
 from api.exceptions import ApiError
 from api.models import Session, User
@@ -42,7 +43,7 @@ class AlreadySignedIn(ApiError):
 
 
 class GuestHasData(ApiError):
-    """The guest of this device has contacts of their own: say by `merge_guest` whether the account gets them."""
+    """The guest of this device has contacts or tags of their own: say by `merge_guest` whether the account gets them."""
 
     status = HTTPStatus.CONFLICT
     code = "guest_has_data"
@@ -133,8 +134,8 @@ def meet(caller: Caller, **person: Any) -> Meeting | None:
 
 
 def settle_guest(caller: Caller, *, person: User, meeting: Meeting | None, merge_guest: bool | None) -> None:
-    """What becomes of the caller's guest when an account is opened on its device: its contacts move to the person's own
-    organization, or are erased. A guest without any goes silently. Part of the caller's transaction, which `meet` began.
+    """What becomes of the caller's guest when an account is opened on its device: its contacts and tags move to the person's
+    own organization, or are erased. A guest without any goes silently. Part of the caller's transaction, which `meet` began.
 
     Raises GuestHasData when it has some and `merge_guest` does not say, EmailTaken when the person appeared since.
     """
@@ -143,7 +144,7 @@ def settle_guest(caller: Caller, *, person: User, meeting: Meeting | None, merge
         return
     if meeting is None or meeting.person_id != person.id:
         raise users.EmailTaken
-    if contacts.has_any(meeting.source):
+    if contacts.has_any(meeting.source) or tags.has_any(meeting.source):
         if merge_guest is None:
             raise GuestHasData
         if merge_guest:
