@@ -72,6 +72,17 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             for listener in self.sockets:
                 listener.close()
 
+    def murder_keepalived(self, force: bool = False) -> None:
+        """Called after every event. Kept connections on which nothing happens give way when there is no place for others:
+        gunicorn leaves as many places as there are threads, and whoever takes those, too, would shut everybody out.
+        """
+        super().murder_keepalived(force)
+        while self.keepalived_conns and self.nr_conns >= self.worker_connections:
+            conn = self.keepalived_conns.popleft()
+            self.poller.unregister(conn.sock)
+            self.nr_conns -= 1
+            conn.close()
+
     def enqueue_req(self, conn: TConn) -> None:
         """gunicorn's own door to the threads, for new and for kept connections: first the request arrives."""
         if len(self._arriving) >= self.max_keepalived:

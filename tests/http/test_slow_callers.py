@@ -182,6 +182,22 @@ def test_what_is_no_http_gets_a_problem_document(server: Gunicorn, sent: bytes, 
         assert connection.recv(1) == b""
 
 
+def test_kept_connections_give_way_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GUNICORN_CMD_ARGS", f"--worker-connections {4 * THREADS}")
+    with running(tmp_path) as server, ExitStack() as stack:
+        kept = [stack.enter_context(closing(connected(server))) for _ in range(3 * THREADS)]
+        for connection in kept:
+            connection.sendall(POST + b"Content-Length: 2\r\n\r\n{}")
+            assert said(connection).status == 401
+        for _ in range(THREADS):
+            stack.enter_context(closing(connected(server)))  # and says nothing
+        for _ in range(3):
+            assert alive_in(server) < 1
+        kept[-1].sendall(POST + b"Content-Length: 2\r\n\r\n{}")
+        assert said(kept[-1]).status == 401  # who was quiet for longest went first
+        assert kept[0].recv(1) == b""
+
+
 def test_a_server_that_stops_does_not_wait_for_half_a_request(tmp_path: Path) -> None:
     with running(tmp_path) as server, closing(connected(server)) as half:
         half.sendall(POST)
