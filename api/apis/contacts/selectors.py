@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from http import HTTPStatus
+from operator import itemgetter
 from typing import Any
 
 from django.db.models import IntegerField, Max, OuterRef, QuerySet, Subquery, Value
@@ -33,6 +34,9 @@ class SearchTooBroad(ApiError):
 
 
 RESTORABLE_DAYS = 30
+# Words that each are there more often decide little: what has them comes in the order that was asked for, along its index,
+# and is not ranked.
+_RANKED_MAX = 5_000
 # What one search may take of the database: far more than one that a person waits for.
 _SEARCH_SECONDS = 2.0
 
@@ -138,11 +142,18 @@ def _ranked(
     terms = search.query_terms(query)
     if not terms:
         return Page([], None, None, 0 if wants_total else None)
-    # Ranked rows follow no index.
-    every = rows.queryset().filter(organization_id__in=organizations)
+    words = [_words_of(organizations, term) for term in terms]
+    numbers = [found.values("contact_id")[: _RANKED_MAX + 1].count() for found in words]
+    words = [found for _, found in sorted(zip(numbers, words, strict=True), key=itemgetter(0))]
+    # What a page began with, the next one goes on with.
+    is_ranked = min(numbers) <= _RANKED_MAX if cursor is None else len(cursor.values) > len(order)
     try:
         with deadline(_SEARCH_SECONDS):
-            return page_of(_matching(every, organizations, terms), order=[Order("rank", True), *order], **window)
+            if is_ranked:  # by no index
+                every = rows.queryset().filter(organization_id__in=organizations)
+                return page_of(_matching(every, words), order=[Order("rank", True), *order], **window)
+            matching = _having(rows.queryset(), words)
+            return page_of(matching, order=order, partition=("organization_id", organizations), **window)
     except DeadlinePassed as passed:
         raise SearchTooBroad from passed
 
@@ -187,18 +198,29 @@ def _organizations(caller: Caller, names: Sequence[str] | None) -> list[uuid.UUI
     return [orgs.organization_id_of(caller, name, "contacts.read") for name in names]
 
 
-def _matching(
-    rows: "QuerySet[Contact, Any]", organizations: Sequence[uuid.UUID], terms: Sequence[str]
-) -> "QuerySet[Contact, Any]":
-    """Rows in which every term begins a word, with `rank`: the sum of the weights of the best words."""
-    rank: Any = Value(0)
-    for term in terms:
-        first, behind = search.prefix_range(term)
-        found = ContactTerm.objects.filter(organization_id__in=organizations, term__gte=first, term__lt=behind)
-        rows = rows.filter(id__in=found.values("contact_id"))
-        best = found.filter(contact_id=OuterRef("id")).order_by().values("contact_id").annotate(best=Max("weight"))
-        rank = rank + Coalesce(Subquery(best.values("best")), 0, output_field=IntegerField())
-    return rows.annotate(rank=rank)
+def _matching(rows: "QuerySet[Contact, Any]", words: Sequence["QuerySet[ContactTerm]"]) -> "QuerySet[Contact, Any]":
+    """Rows that have a word of each; `words` begin with the rarest, which the search begins with."""
+    rows = rows.filter(id__in=words[0].values("contact_id"))
+    return _having(rows, words[1:]).annotate(rank=sum(map(_weight_of, words), start=Value(0)))
+
+
+def _having(rows: "QuerySet[Contact, Any]", words: Sequence["QuerySet[ContactTerm]"]) -> "QuerySet[Contact, Any]":
+    """Rows that have a word of each, looked up row by row: as a join, a broad word would be what the database begins with."""
+    for number, found in enumerate(words):
+        one = found.filter(contact_id=OuterRef("id")).values(there=Value(1))[:1]
+        rows = rows.alias(**{f"has_{number}": Subquery(one)}).filter(**{f"has_{number}": 1})
+    return rows
+
+
+def _weight_of(found: "QuerySet[ContactTerm]") -> Any:
+    """The weight of the best word of a contact."""
+    best = found.filter(contact_id=OuterRef("id")).order_by().values("contact_id").annotate(best=Max("weight"))
+    return Coalesce(Subquery(best.values("best")), 0, output_field=IntegerField())
+
+
+def _words_of(organizations: Sequence[uuid.UUID], term: str) -> "QuerySet[ContactTerm]":
+    first, behind = search.prefix_range(term)
+    return ContactTerm.objects.filter(organization_id__in=organizations, term__gte=first, term__lt=behind)
 
 
 def contact_key(caller: Caller, name: str, action: str) -> tuple[uuid.UUID, uuid.UUID]:

@@ -239,5 +239,6 @@ def test_listing_takes_three_queries_however_many_there_are(alice: Person, bob: 
         assert asked == budget
     with queries() as asked:
         assert len(rows(alice, q="contact")) == 12
-    # The counts; the page, whose rank is a sum of look-ups, which the statement begins with; its tags.
-    assert len(asked) == 3
+    # The counts; how often the word is there; the page, whose rank is a sum of look-ups, which the statement begins
+    # with; its tags.
+    assert len(asked) == 4
