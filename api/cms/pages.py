@@ -20,7 +20,7 @@ from django.views import View
 from api import problems
 from api.cms.access import caller_of, duties_of, staff_of, staff_required
 from api.cms.forms.reason import ReasonForm
-from api.exceptions import ApiError, Forbidden, NotThere
+from api.exceptions import ApiError, Forbidden, InvalidInput, NotThere
 from api.platform.callers import Caller
 from api.platform.keyset import Cursor, Page
 
@@ -42,6 +42,8 @@ _SECTIONS = (
     Section("devices", gettext_lazy("Devices"), "devices.read"),
     Section("orgs", gettext_lazy("Organizations"), "orgs.read"),
     Section("jobs", gettext_lazy("Background work"), "outbox.read"),
+    Section("requests", gettext_lazy("Requests"), "requests.read"),
+    Section("mails", gettext_lazy("Mails"), "mails.read"),
     Section("audit", gettext_lazy("Audit trail"), "audit.read"),
 )
 
@@ -186,3 +188,9 @@ def with_headers(response: HttpResponse, refusal: ApiError) -> HttpResponse:
 def explained(refusal: ApiError) -> str:
     """A refusal in one or two sentences."""
     return " ".join(f"{_(sentence).rstrip('.')}." for sentence in (refusal.title, refusal.text) if sentence)
+
+
+def add_errors(form: Form, refusal: InvalidInput) -> None:
+    """Says what a service found at the fields where it found it."""
+    for error in refusal.members["errors"]:
+        form.add_error(error["field"] if error["field"] in form.fields else None, _(error["message"]))

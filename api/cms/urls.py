@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from api.cms.views import audit, auth, dashboard, devices, jobs, orgs, search, users
+from api.cms.views import audit, auth, dashboard, devices, jobs, mails, orgs, requests, search, users
 
 app_name = "cms"
 
@@ -16,6 +16,8 @@ urlpatterns = [
     path("users/<uuid:user_id>/reactivate/", users.ReactivateView.as_view(), name="user-reactivate"),
     path("users/<uuid:user_id>/sign-out/", users.SignOutView.as_view(), name="user-sign-out"),
     path("users/<uuid:user_id>/note/", users.NoteView.as_view(), name="user-note"),
+    path("users/<uuid:user_id>/confirmation/", users.ResendConfirmationView.as_view(), name="user-confirmation"),
+    path("users/<uuid:user_id>/reset/", users.SendResetView.as_view(), name="user-reset"),
     path("sessions/<uuid:session_id>/end/", users.SessionEndView.as_view(), name="session-end"),
     path("devices/", devices.DevicesView.as_view(), name="devices"),
     path("devices/<uuid:device_id>/", devices.DeviceView.as_view(), name="device"),
@@ -26,6 +28,11 @@ urlpatterns = [
     path("jobs/<uuid:message_id>/", jobs.MessageView.as_view(), name="job"),
     path("jobs/<uuid:message_id>/retry/", jobs.RetryView.as_view(), name="job-retry"),
     path("jobs/<uuid:message_id>/discard/", jobs.DiscardView.as_view(), name="job-discard"),
+    path("requests/", requests.RequestsView.as_view(), name="requests"),
+    path("waiting-list/", requests.WaitingListView.as_view(), name="waiting-list"),
+    path("mails/", mails.MailsView.as_view(), name="mails"),
+    path("mails/<str:kind>/", mails.MailView.as_view(), name="mail"),
+    path("mails/<str:kind>/reset/", mails.ResetView.as_view(), name="mail-reset"),
     path("audit/", audit.AuditView.as_view(), name="audit"),
     path("search/", search.SearchView.as_view(), name="search"),
 ]

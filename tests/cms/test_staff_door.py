@@ -35,6 +35,7 @@ def things(alice: Any) -> dict[str, Any]:
     group = factories.group(alice.user, name=SCRIPT)
     message = OutboxMessage.objects.create(task="auth.mail_proof", due_at=None, failed_at=now(), last_error=SCRIPT)
     return {
+        "kind": "auth.magic_code",
         "session_id": Session.objects.get(live_device=device).id,
         "message_id": message.id,
         "user_id": alice.user.id,
@@ -119,7 +120,8 @@ def test_people_of_the_app_do_not_get_in(things, new_browser, alice):
 
 def test_what_is_not_there_is_a_page_with_the_request_id(staff):
     missing = dict.fromkeys(
-        ("user_id", "device_id", "organization_id", "message_id", "session_id"), "00000000-0000-7000-8000-000000000000"
+        ("user_id", "device_id", "organization_id", "message_id", "session_id", "kind"),
+        "00000000-0000-7000-8000-000000000000",
     )
     for address in addresses(missing, [pattern.name for pattern in urlpatterns if pattern.pattern.converters]):
         answer = staff.browser.get(address, headers={"x-request-id": "look-me-up"})

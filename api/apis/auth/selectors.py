@@ -3,9 +3,12 @@
 import uuid
 from typing import Any
 
+from django.utils import timezone
+
 from api.exceptions import NotThere
-from api.models import EndReason, Platform, Session, StaffNote
+from api.models import EndReason, MailedProof, Platform, ProofPurpose, Session, StaffNote, WaitingListEntry
 from api.platform.callers import Caller
+from api.platform.keyset import Cursor, Order, Page, page_of
 from api.platform.tokens import TokenRevoked
 
 
@@ -64,6 +67,33 @@ def notes_for_staff(user_id: uuid.UUID, *, limit: int) -> list[dict[str, Any]]:
     """The last `limit` notes of staff about a person, newest first."""
     rows = StaffNote.objects.filter(user_id=user_id).values("id", "text", "created_at", "author__username")
     return [{**row} for row in rows.order_by("-id")[:limit]]
+
+
+REQUEST_PURPOSES = (ProofPurpose.EMAIL_CONFIRM, ProofPurpose.EMAIL_CHANGE, ProofPurpose.PASSWORD_RESET)
+
+
+def requests_for_staff(*, purpose: str = "", cursor: Cursor | None, limit: int) -> Page:
+    """A page of the confirmations and resets that were mailed lately, newest first; the links themselves are nowhere."""
+    purposes = [purpose] if purpose else REQUEST_PURPOSES
+    columns = ("id", "purpose", "email", "user_id", "user__username", "created_at", "expires_at", "used_at", "live_key")
+    rows = MailedProof.objects.filter(purpose__in=purposes).values(*columns)
+    page = page_of(rows, order=[Order("id", True)], cursor=cursor, limit=limit)
+    now = timezone.now()
+    told = [
+        {
+            **row,
+            "purpose": ProofPurpose(row["purpose"]).label,
+            "is_open": row["live_key"] is not None and row["expires_at"] > now,
+        }
+        for row in page.rows
+    ]
+    return page._replace(rows=told)
+
+
+def waiting_list_for_staff(*, cursor: Cursor | None, limit: int) -> Page:
+    """A page of the addresses that want to hear when signing up is possible, newest first."""
+    rows: Any = WaitingListEntry.objects.values("id", "email", "created_at")
+    return page_of(rows, order=[Order("created_at", True), Order("id", True)], cursor=cursor, limit=limit)
 
 
 def _named(row: dict[str, Any]) -> dict[str, Any]:

@@ -2,10 +2,11 @@
 
 import functools
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.conf import settings
 
+from api.exceptions import NotThere
 from api.models import MailTemplate
 
 
@@ -79,3 +80,24 @@ def original_template(kind: str) -> Template:
     path = Path(settings.BASE_DIR, "templates", "email", domain, f"{name}.txt")
     subject, _, body = path.read_text(encoding="utf-8").partition("\n")
     return Template(subject.strip(), body.strip())
+
+
+# For staff.
+
+
+def mail_templates_for_staff() -> list[dict[str, Any]]:
+    """Every kind of mail with the subject that is in force, and who has changed its texts, and when."""
+    changed = {
+        row["kind"]: row for row in MailTemplate.objects.values("kind", "subject", "updated_at", "updated_by__username")
+    }
+    return [
+        {"kind": kind, "purpose": purpose, "subject": original_template(kind).subject, **changed.get(kind, {})}
+        for kind, purpose, _ in _KINDS
+    ]
+
+
+def mail_kind_for_staff(kind: str) -> MailKind:
+    """Raises NotThere."""
+    if kind not in MAIL_KINDS:
+        raise NotThere
+    return MAIL_KINDS[kind]

@@ -10,7 +10,7 @@ from django.template.loader import render_to_string
 from api.apis.notifications.selectors import MAIL_KINDS, Template, mail_template, original_template
 from api.exceptions import InvalidInput, NotThere
 from api.models import MailTemplate, Notification
-from api.platform import audit, mail
+from api.platform import audit, mail, staff
 from api.platform.callers import Caller
 from api.platform.mail import Mail
 from api.platform.transactions import transactional
@@ -36,9 +36,13 @@ def send_mail(kind: str, *, to: str, values: Mapping[str, str], reference: str) 
 def rendered(template: Template, *, to: str, values: Mapping[str, str]) -> Mail:
     """A mail in both forms. Links stand on lines of their own become buttons of the HTML."""
     subject, body = (_filled(text, values) for text in template)
-    paragraphs = [_paragraph(paragraph) for paragraph in re.split(r"\n\s*\n", body)]
-    page = render_to_string("email/layout.html", {"subject": subject, "paragraphs": paragraphs})
+    page = render_to_string("email/layout.html", {"subject": subject, "paragraphs": paragraphs_of(body)})
     return Mail(to, " ".join(subject.split()), body, page)
+
+
+def paragraphs_of(body: str) -> list[dict[str, str]]:
+    """What the HTML of a mail is made of: each a `link`, or `html`, in which what people chose is escaped."""
+    return [_paragraph(paragraph) for paragraph in re.split(r"\n\s*\n", body)]
 
 
 def _filled(text: str, values: Mapping[str, str]) -> str:
@@ -72,7 +76,8 @@ def _require_placeholders(kind: str, template: Template) -> None:
 
 @transactional
 def change_mail_template(caller: Caller, *, kind: str, template: Template) -> None:
-    """Puts staff's texts in the place of a mail's own. Raises NotThere, InvalidInput."""
+    """Puts staff's texts in the place of a mail's own. Raises Forbidden, NotThere, InvalidInput."""
+    staff.require(caller, "mails.change")
     _require_placeholders(kind, template)
     values = {"subject": template.subject, "body": template.body, "updated_by_id": caller.user_id}
     MailTemplate.objects.update_or_create(kind=kind, defaults=values)
@@ -81,7 +86,8 @@ def change_mail_template(caller: Caller, *, kind: str, template: Template) -> No
 
 @transactional
 def reset_mail_template(caller: Caller, *, kind: str) -> Template:
-    """Brings a mail's own texts back; harmless when they are there. Raises NotThere."""
+    """Brings a mail's own texts back; harmless when they are there. Raises Forbidden, NotThere."""
+    staff.require(caller, "mails.change")
     if kind not in MAIL_KINDS:
         raise NotThere
     if MailTemplate.objects.filter(kind=kind).delete()[0]:

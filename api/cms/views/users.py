@@ -110,6 +110,31 @@ class SignOutView(_PersonChange):
         auth_services.sign_out_person(caller, user_id=self.kwargs["user_id"])
 
 
+class ResendConfirmationView(_PersonChange):
+    needs = "requests.send"
+    heading = _("Mail {name} another confirmation?")
+    effects = (_("A link goes to the address of the account; the link before is void."),)
+    button = _("Send mail")
+    done = _("The mail to {name} is on its way.")
+
+    def perform(self, caller: Caller) -> None:
+        auth_services.resend_confirmation(caller, user_id=self.kwargs["user_id"])
+
+
+class SendResetView(_PersonChange):
+    needs = "requests.send"
+    heading = _("Mail {name} a link that sets a new password?")
+    effects = (
+        _("A link goes to the address of the account. The password stays as it is until it is used."),
+        _("Whoever uses it is asked for a new password, and every session ends."),
+    )
+    button = _("Send mail")
+    done = _("The mail to {name} is on its way.")
+
+    def perform(self, caller: Caller) -> None:
+        auth_services.send_password_reset(caller, user_id=self.kwargs["user_id"])
+
+
 class NoteView(StaffPage):
     """Writes a note; the form stands on the person's page."""
 

@@ -72,7 +72,14 @@ from api.apis.auth.services.social import (
     new_social_nonce,
     sign_in_by_provider,
 )
-from api.apis.auth.services.staff import end_session, set_staff_roles, sign_out_person, write_note
+from api.apis.auth.services.staff import (
+    end_session,
+    resend_confirmation,
+    send_password_reset,
+    set_staff_roles,
+    sign_out_person,
+    write_note,
+)
 from api.apis.auth.services.waiting import join_waiting_list
 
 __all__ = [
@@ -132,7 +139,9 @@ __all__ = [
     "request_password_reset",
     "require_good",
     "require_valid_token",
+    "resend_confirmation",
     "reset_password",
+    "send_password_reset",
     "set_staff_roles",
     "sign_in",
     "sign_in_by_code",

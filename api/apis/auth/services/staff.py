@@ -2,13 +2,15 @@
 
 import uuid
 from collections.abc import Collection
+from http import HTTPStatus
 
 from django.contrib.auth.models import Group
 
+from api.apis.auth.services import proofs
 from api.apis.auth.services.ending import end_sessions
 from api.apis.auth.services.people import require_touchable
-from api.exceptions import InvalidInput, NotThere
-from api.models import EndReason, Session, StaffNote, User
+from api.exceptions import ApiError, InvalidInput, NotThere
+from api.models import EndReason, ProofPurpose, Session, StaffNote, User
 from api.platform import audit, staff
 from api.platform.callers import Caller
 from api.platform.staff import ROLES
@@ -71,3 +73,43 @@ def write_note(caller: Caller, *, user_id: uuid.UUID, text: str) -> None:
     note = StaffNote.objects.create(user_id=user_id, author_id=caller.user_id, text=text)
     # Without the text: that the trail keeps for good what an erasure has to reach is not wanted.
     audit.record(caller, "user.noted", target_kind="user", target_id=user_id, changes={"note": [None, str(note.id)]})
+
+
+class NothingToSend(ApiError):
+    """The person has no address, has confirmed it already, is shut out, or was sent as many mails as a day allows."""
+
+    status = HTTPStatus.CONFLICT
+    code = "nothing_to_send"
+    title = "There is no mail to send"
+    detail = "The address is missing or confirmed, the person deactivated, or the day's mails are used up."
+
+
+@transactional
+def resend_confirmation(caller: Caller, *, user_id: uuid.UUID) -> None:
+    """Mails a person another link that confirms their address; the one before is void.
+
+    Raises Forbidden, NotThere, StaffProtected, NothingToSend.
+    """
+    _send(caller, user_id, ProofPurpose.EMAIL_CONFIRM)
+
+
+@transactional
+def send_password_reset(caller: Caller, *, user_id: uuid.UUID) -> None:
+    """Mails a person a link that sets a new password; those that they asked for stay good.
+
+    Raises Forbidden, NotThere, StaffProtected, NothingToSend.
+    """
+    _send(caller, user_id, ProofPurpose.PASSWORD_RESET)
+
+
+def _send(caller: Caller, user_id: uuid.UUID, purpose: ProofPurpose) -> None:
+    staff.require(caller, "requests.send")
+    person = require_touchable(caller, user_id)
+    is_idle = purpose is ProofPurpose.EMAIL_CONFIRM and person.is_email_confirmed
+    about = str(person.id) if purpose is ProofPurpose.EMAIL_CONFIRM else f"staff|{person.id}"
+    if person.email is None or not person.is_active or is_idle:
+        raise NothingToSend
+    if proofs.issue(purpose, about=about, email=person.email, user=person) is None:
+        raise NothingToSend
+    changes = {"purpose": [None, purpose]}
+    audit.record(caller, "user.mailed_by_staff", target_kind="user", target_id=person.id, changes=changes)
