@@ -122,6 +122,12 @@ class ReadOnlyAdmin(admin.ModelAdmin[models.Model]):
             return None
 
 
+class PagelessAdmin(ReadOnlyAdmin):
+    """A list alone: pages of their own would show what rows like these keep to themselves (digests, answers)."""
+
+    list_display_links = None
+
+
 @admin.register(tables.User, site=site)
 class UserAdmin(ReadOnlyAdmin):
     list_display = ("username", "email", "is_active", "is_staff", "is_superuser", "is_guest", "created_at")
@@ -163,11 +169,8 @@ class SessionAdmin(ReadOnlyAdmin):
 
 
 @admin.register(tables.SignInFailures, site=site)
-class SignInFailuresAdmin(ReadOnlyAdmin):
-    """Without the digests, which also keeps the rows without pages of their own."""
-
+class SignInFailuresAdmin(PagelessAdmin):
     list_display = ("updated_at", "failures", "locks", "locked_until", "window_started_at")
-    list_display_links = None
     ordering = ("-updated_at",)
 
 
@@ -293,11 +296,8 @@ class WaitingListEntryAdmin(ReadOnlyAdmin):
 
 
 @admin.register(tables.ReplayNonce, site=site)
-class ReplayNonceAdmin(ReadOnlyAdmin):
-    """Without the digests, which also keeps the rows without pages of their own."""
-
+class ReplayNonceAdmin(PagelessAdmin):
     list_display = ("expires_at",)
-    list_display_links = None
     ordering = ("-expires_at",)
 
 
@@ -322,11 +322,8 @@ class AppVersionAdmin(ReadOnlyAdmin):
 
 
 @admin.register(tables.IdempotencyKey, site=site)
-class IdempotencyKeyAdmin(ReadOnlyAdmin):
-    """Without the digests and the answers, which also keeps the rows without pages of their own."""
-
+class IdempotencyKeyAdmin(PagelessAdmin):
     list_display = ("claimed_at", "status", "repeats")
-    list_display_links = None
     ordering = ("-claimed_at",)
 
 
