@@ -243,6 +243,12 @@ class ImageAdmin(ReadOnlyAdmin):
     search_fields = ("id", "uid", "organization")
 
 
+@admin.register(tables.ImageLink, site=site)
+class ImageLinkAdmin(ReadOnlyAdmin):
+    list_display = ("id", "image", "kind", "object_id", "position", "is_cover")
+    search_fields = ("organization", "object_id")
+
+
 @admin.register(tables.ContactTerm, site=site)
 class ContactTermAdmin(ReadOnlyAdmin):
     list_display = ("id", "term", "weight", "organization", "contact")

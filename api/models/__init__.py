@@ -15,7 +15,7 @@ from api.models.auth import (
 from api.models.contacts import Contact, ContactTerm
 from api.models.devices import Algorithm, Attestation, AttestationKind, AttestationStatus, Device, Trust
 from api.models.idempotency import IdempotencyKey
-from api.models.images import Image
+from api.models.images import Image, ImageLink
 from api.models.jobs import UNFINISHED_STATES, Job, JobState, OutboxMessage
 from api.models.notifications import MailTemplate, Notification
 from api.models.onboarding import AppKey, AppKeyStatus, AppVersion, Platform
@@ -48,6 +48,7 @@ __all__ = [
     "EndReason",
     "IdempotencyKey",
     "Image",
+    "ImageLink",
     "Invitation",
     "InvitationState",
     "Job",

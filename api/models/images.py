@@ -1,9 +1,9 @@
-"""Images of an organization."""
+"""Images of an organization, and what they are put on."""
 
 from django.conf import settings
 from django.db import models
 
-from api.models.base import DigestField, TimeStamped, uuid7
+from api.models.base import DigestField, ObjectLink, TimeStamped, uuid7
 from api.models.orgs import Organization
 
 
@@ -51,3 +51,31 @@ class Image(TimeStamped):
 
     def __str__(self) -> str:
         return self.title or str(self.uid)
+
+
+class ImageLink(ObjectLink):
+    """An image on an object, at its place in the object's order, which begins at 0 and has no gaps; with words of its own,
+    which stand in front of the image's.
+    """
+
+    image = models.ForeignKey(Image, on_delete=models.CASCADE, related_name="links", db_index=False)
+    position = models.PositiveIntegerField()
+    is_cover = models.BooleanField(null=True, blank=True)  # true on one link of an object at most, and never false
+    title = models.CharField(max_length=200, blank=True)
+    description = models.TextField(blank=True)
+    alt_text = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        db_table = "image_link"
+        constraints = (
+            models.UniqueConstraint(fields=["kind", "object_id", "image"], name="image_link_once"),
+            models.UniqueConstraint(fields=["kind", "object_id", "position"], name="image_link_order"),
+            models.UniqueConstraint(fields=["kind", "object_id", "is_cover"], name="image_link_one_cover"),
+            models.CheckConstraint(
+                condition=models.Q(is_cover=True) | models.Q(is_cover=None), name="image_link_cover_or_null"
+            ),
+        )
+        indexes = (
+            models.Index(fields=["image", "kind", "object_id"], name="image_link_objects"),
+            models.Index(fields=["organization", "change_seq"], name="image_link_by_change"),
+        )

@@ -203,6 +203,7 @@ class Endpoint(NamedTuple):
 CONTACT = {"display_name": "Ada"}
 DEVICE = "00000000-0000-4000-8000-000000000000"
 EVIDENCE = {"kind": "app_attest", "challenge": "1.a.b", "evidence": "AAAA"}
+IMAGES_ON = "images/orgs/nobodys-aaaaaa/images/contacts/contact/nobody"
 ENDPOINTS = [
     Endpoint("POST", "contacts/", contacts.ContactCreateSerializer, CONTACT),
     Endpoint("PUT", "contacts/{contact}/", contacts.ContactReplaceSerializer, CONTACT),
@@ -231,6 +232,15 @@ ENDPOINTS = [
     Endpoint("POST", "auth/social/none/", auth.SocialSignInSerializer, {"id_token": "a.b.c", "nonce": "n"}),
     Endpoint("PATCH", f"devices/{DEVICE}/", devices.DeviceNameSerializer, {"name": "Mine"}),
     Endpoint("PATCH", "images/orgs/nobodys-aaaaaa/images/1/", images.ImageUpdateSerializer, {}),
+    Endpoint("POST", f"{IMAGES_ON}/", images.ImageIdSerializer, {"image_id": 1}),
+    Endpoint("POST", f"{IMAGES_ON}/reorder/", images.ImageIdsSerializer, {"image_ids": [1]}),
+    Endpoint("PATCH", f"{IMAGES_ON}/relations/1/", images.AttachedImageUpdateSerializer, {}),
+    Endpoint(
+        "POST",
+        "images/orgs/nobodys-aaaaaa/attach/",
+        images.AttachmentSerializer,
+        {"image_id": 1, "app_label": "contacts", "model": "contact", "object_id": "nobody"},
+    ),
     Endpoint("POST", "images/orgs/nobodys-aaaaaa/bulk-delete/", images.BulkDeleteSerializer, {"ids": [1]}),
     Endpoint("POST", "tasks/", jobs.JobStartSerializer, {"type": "add", "x": 1, "y": 2}),
     Endpoint("POST", "orgs/", orgs.OrganizationNameSerializer, {"name": "Engines"}),
@@ -657,7 +667,16 @@ def test_the_reading_of_serializers_leaves_nothing_to_chance() -> None:
     for endpoint in ENDPOINTS:
         for path, body in places(endpoint.serializer, endpoint.body, 1):
             if endpoint.serializer(data=body).is_valid():
-                assert path in {"build", "custom_fields", "overlap_seconds", "x", "y"}, (endpoint.path, path)
+                assert path in {
+                    "build",
+                    "custom_fields",
+                    "ids.0",
+                    "image_id",
+                    "image_ids.0",
+                    "overlap_seconds",
+                    "x",
+                    "y",
+                }, (endpoint.path, path)
         for value in ("true", "yes", "1"):
             for path, body in places(endpoint.serializer, endpoint.body, value):
                 leaf = path.rpartition(".")[2]

@@ -4,12 +4,15 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
+from django.db.models import QuerySet
+
 from api.apis.orgs import selectors as orgs
 from api.exceptions import NotThere
-from api.models import Image
+from api.models import Image, ImageLink
 from api.platform import changes, kinds, storage
 from api.platform.callers import Caller
 from api.platform.keyset import Cursor, Order, Page, page_of
+from api.platform.kinds import Target
 from api.platform.statements import Rows, statement
 
 # What an image's answer is made of, in one query.
@@ -93,12 +96,53 @@ def image_key(caller: Caller, *, organization: str, image_id: str, action: str) 
     Forbidden.
     """
     organization_id = orgs.organization_id_of(caller, organization, action)
+    return number_of(image_id), organization_id
+
+
+def number_of(image_id: str) -> int:
+    """The number that an address names. Raises NotThere."""
     named = kinds.by_number(image_id)
     if named is None:
         raise NotThere
-    return named["id"], organization_id
+    return int(named["id"])
 
 
 @statement
 def _image(image_id: Any, organization_id: Any) -> Rows:
     return Image.objects.filter(id=image_id, organization_id=organization_id).values(*COLUMNS)
+
+
+_ON_OBJECT = (
+    *("position", "is_cover", "title", "description", "alt_text", "created_at"),
+    *(f"image__{column}" for column in COLUMNS),
+)
+
+
+def images_on(
+    caller: Caller,
+    *,
+    organization: str,
+    app_label: str,
+    model: str,
+    name: str,
+    cursor: Cursor | None,
+    limit: int,
+    wants_total: bool,
+    is_descending: bool,
+) -> Page:
+    """A page of the images on an object, in their order. Raises NotThere, Forbidden."""
+    organization_id = orgs.organization_id_of(caller, organization, "images.read")
+    target = kinds.target_of(organization_id, app_label, model, name)
+    order = [Order("position", is_descending)]
+    return page_of(_on(target), order=order, cursor=cursor, limit=limit, wants_total=wants_total)
+
+
+def stored_images_on(target: Target) -> list[dict[str, Any]]:
+    """The images on an object that a service has just returned to its caller."""
+    return list(_on(target).order_by("position"))
+
+
+def _on(target: Target) -> "QuerySet[ImageLink, Any]":
+    found = ImageLink.objects.filter(kind=target.kind, object_id=target.object_id)
+    rows: QuerySet[ImageLink, Any] = found.values(*_ON_OBJECT)
+    return rows

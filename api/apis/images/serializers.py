@@ -7,10 +7,12 @@ from typing import Any
 from rest_framework import serializers
 
 from api import fields
+from api.apis.images import services
 from api.platform import images
 from api.requests import ApiRequest
 
 BULK_FILES_MAX = 20
+ID_MAX = 2**63 - 1
 _BULK_IDS_MAX = 100
 _NAME = "http://localhost:8000/files/images/k3v9q2m7x4w8r5t1n6p0b7z2"
 _PROOF = "?expires=1795254300&signature=…"
@@ -41,6 +43,12 @@ class ImageUploadSerializer(ImageTextSerializer):
 
     def values(self) -> dict[str, str]:
         return {name: self.validated_data[name] for name in TEXTS if name in self.validated_data}
+
+
+class AttachedImageUpdateSerializer(ImageTextSerializer):
+    """What is said of an image on one object: null clears, absence leaves alone."""
+
+    example = {"title": "Our team in May"}
 
 
 class ImageUpdateSerializer(ImageTextSerializer):
@@ -145,6 +153,71 @@ def represent_image(request: ApiRequest, row: Mapping[str, Any]) -> dict[str, An
     }
 
 
+class AttachedImageSerializer(serializers.Serializer[dict[str, Any]]):
+    """An image on an object, and what is said of it there; where that is empty, the image's own words hold."""
+
+    example = {
+        "position": 0,
+        "is_cover": True,
+        "title": "",
+        "description": "",
+        "alt_text": "",
+        "attached_at": "2026-11-21T09:32:00.000000Z",
+        "image": ImageSerializer.example,
+    }
+
+    position = serializers.IntegerField(help_text="From 0, without gaps.")
+    is_cover = serializers.BooleanField()
+    title = serializers.CharField()
+    description = serializers.CharField()
+    alt_text = serializers.CharField()
+    attached_at = serializers.DateTimeField()
+    image = ImageSerializer()
+
+
+def represent_attached(request: ApiRequest, row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of `selectors.images_on` in the shape of AttachedImageSerializer."""
+    image = {name.removeprefix("image__"): value for name, value in row.items() if name.startswith("image__")}
+    return {
+        "position": row["position"],
+        "is_cover": bool(row["is_cover"]),
+        **{name: row[name] for name in TEXTS},
+        "attached_at": row["created_at"],
+        "image": represent_image(request, image),
+    }
+
+
+class ImageIdSerializer(fields.StrictSerializer):
+    """The id of an image."""
+
+    example = {"image_id": 17}
+
+    image_id = fields.IntegerField(min_value=1, max_value=ID_MAX)
+
+
+class ImageIdsSerializer(fields.StrictSerializer):
+    """The ids of images."""
+
+    example = {"image_ids": [17, 18]}
+
+    image_ids = fields.ListField(
+        child=fields.IntegerField(min_value=1, max_value=ID_MAX),
+        min_length=1,
+        max_length=services.IMAGES_ON_AN_OBJECT_MAX,
+    )
+
+
+class AttachmentSerializer(fields.StrictSerializer):
+    """An image, and an object of a registered kind, by its slug or id."""
+
+    example = {"image_id": 17, "app_label": "contacts", "model": "contact", "object_id": "grace-hopper-k3x7qz"}
+
+    image_id = fields.IntegerField(min_value=1, max_value=ID_MAX)
+    app_label = fields.TextField(max_length=50)
+    model = fields.TextField(max_length=50)
+    object_id = fields.TextField(max_length=100)
+
+
 class BulkUploadSerializer(fields.StrictSerializer):
     """Up to twenty pictures, each in a part named `files`; 100 MiB together."""
 
@@ -157,7 +230,7 @@ class BulkDeleteSerializer(fields.StrictSerializer):
     example = {"ids": [17, 18]}
 
     ids = fields.ListField(
-        child=fields.IntegerField(min_value=1, max_value=2**63 - 1), min_length=1, max_length=_BULK_IDS_MAX
+        child=fields.IntegerField(min_value=1, max_value=ID_MAX), min_length=1, max_length=_BULK_IDS_MAX
     )
 
 

@@ -1,12 +1,22 @@
 from django.urls import path
 
-from api.apis.images import views
+from api.apis.images.views import images, objects
 
 _ORG = "orgs/<str:org_slug>/"
+_OBJECT = f"{_ORG}images/<str:app_label>/<str:model>/<str:obj_id>/"
 
 urlpatterns = [
-    path(f"{_ORG}images/", views.ImageListView.as_view(), name="list"),
-    path(f"{_ORG}bulk-upload/", views.BulkUploadView.as_view(), name="bulk-upload"),
-    path(f"{_ORG}bulk-delete/", views.BulkDeleteView.as_view(), name="bulk-delete"),
-    path(f"{_ORG}images/<str:image_id>/", views.ImageView.as_view(), name="detail"),
+    path(f"{_ORG}images/", images.ImageListView.as_view(), name="list"),
+    path(f"{_ORG}bulk-upload/", images.BulkUploadView.as_view(), name="bulk-upload"),
+    path(f"{_ORG}bulk-delete/", images.BulkDeleteView.as_view(), name="bulk-delete"),
+    path(f"{_ORG}attach/", objects.AttachView.as_view(), name="attach"),
+    path(f"{_ORG}detach/", objects.DetachView.as_view(), name="detach"),
+    path(f"{_ORG}images/<str:image_id>/", images.ImageView.as_view(), name="detail"),
+    path(_OBJECT, objects.ObjectImagesView.as_view(), name="on-object"),
+    path(f"{_OBJECT}bulk_attach/", objects.BulkAttachView.as_view(), name="bulk-attach"),
+    path(f"{_OBJECT}bulk_detach/", objects.BulkDetachView.as_view(), name="bulk-detach"),
+    path(f"{_OBJECT}reorder/", objects.ReorderView.as_view(), name="reorder"),
+    path(f"{_OBJECT}set_cover/", objects.SetCoverView.as_view(), name="set-cover"),
+    path(f"{_OBJECT}unset_cover/", objects.UnsetCoverView.as_view(), name="unset-cover"),
+    path(f"{_OBJECT}relations/<str:image_id>/", objects.RelationView.as_view(), name="relation"),
 ]

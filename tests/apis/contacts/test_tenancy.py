@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from handset_client import Answer
 from handset_client.outcomes import accept
 
-from api.models import AuditEntry, Contact, ContactTerm, Image, Membership, Organization, Tag, TagLink
+from api.models import AuditEntry, Contact, ContactTerm, Image, ImageLink, Membership, Organization, Tag, TagLink
 from api.models.base import uuid7
 from api.platform import memberships
 from tests.apis.contacts.rows import make_contact
@@ -23,6 +23,7 @@ pytestmark = pytest.mark.django_db
 
 # What stands behind a place belongs to somebody; a provider to nobody.
 OBJECTS = [route for route in api_routes() if route.places and route.places != ["provider"]]
+ATTACHMENT = {"image_id": 1, "app_label": "contacts", "model": "contact", "object_id": "mallory"}
 JOB = {"type": "add", "x": 1, "y": 2}
 # A body that would do, by verb and the end of the route; none where nothing is said.
 BODIES: dict[tuple[str, str], Any] = {
@@ -39,7 +40,15 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "api-keys/<str:key_id>/rotate/"): {},
     ("POST", "orgs/<str:org_slug>/tags/"): {"name": "Mallory's"},
     ("PATCH", "tags/<str:tag_id>/"): {"name": "Mallory's"},
-    ("POST", "<str:obj_id>/"): ["Mallory's"],
+    ("POST", "tags/<str:app_label>/<str:model>/<str:obj_id>/"): ["Mallory's"],
+    ("POST", "images/<str:app_label>/<str:model>/<str:obj_id>/"): {"image_id": 1},
+    ("POST", "bulk_attach/"): {"image_ids": [1]},
+    ("POST", "bulk_detach/"): {"image_ids": [1]},
+    ("POST", "reorder/"): {"image_ids": [1]},
+    ("POST", "/set_cover/"): {"image_id": 1},
+    ("PATCH", "relations/<str:image_id>/"): {"title": "Mallory's"},
+    ("POST", "attach/"): ATTACHMENT,
+    ("POST", "detach/"): ATTACHMENT,
     ("POST", "bulk-delete/"): {"ids": [1]},
     ("PATCH", "images/<str:image_id>/"): {"title": "Mallory's"},
 }
@@ -118,7 +127,7 @@ def stored() -> list[Any]:
     """All that a stranger could have changed."""
     return [
         list(model.objects.order_by("pk").values())
-        for model in (Contact, ContactTerm, Image, Organization, Membership, Tag, TagLink)
+        for model in (Contact, ContactTerm, Image, ImageLink, Organization, Membership, Tag, TagLink)
     ]
 
 

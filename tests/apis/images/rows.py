@@ -1,16 +1,21 @@
 """Images as rows, made by the services where a test is about something else than uploading them."""
 
 from api.apis.images import services
-from api.models import Image, Organization
+from api.models import ActorKind, Channel, Image, Organization, User
 from api.models.base import uuid7
+from api.platform.callers import Caller
 from api.platform.renditions import rendition_of
-from tests.apis.contacts.rows import caller_of
 from tests.conftest import Person
 from tests.pictures import photo
 
 
 def make_image(person: Person, organization: Organization, **values: str) -> Image:
     """An image without its objects."""
-    rendition = rendition_of(photo(16, 12))
-    draft = services.Draft(organization.id, uuid7(), None, values, f"images/{uuid7()}", rendition)
-    return Image.objects.get(id=services.create_image(caller_of(person), draft)[0])
+    return image_of(person.user, organization, **values)
+
+
+def image_of(user: User, organization: Organization, **values: str) -> Image:
+    """The same, by somebody without a phone."""
+    caller = Caller(kind=ActorKind.USER, channel=Channel.API, user_id=user.id)
+    draft = services.Draft(organization.id, uuid7(), None, values, f"images/{uuid7()}", rendition_of(photo(16, 12)))
+    return Image.objects.get(id=services.create_image(caller, draft)[0])

@@ -88,6 +88,8 @@ CONTACT = "api/v1/contacts/<str:slug>/"
 TAG, TAGGED = f"{ORG}tags/<str:tag_id>/", f"{ORG}tags/<str:app_label>/<str:model>/<str:obj_id>/"
 IMAGES = "api/v1/images/orgs/<str:org_slug>/"
 IMAGE = f"{IMAGES}images/<str:image_id>/"
+IMAGED = f"{IMAGES}images/<str:app_label>/<str:model>/<str:obj_id>/"
+ATTACHMENT = {"image_id": "{image_id}", "app_label": "contacts", "model": "contact", "object_id": "{obj_id}"}
 LAST: Mapping[str, Cell] = {"owner": (409, "last_owner")}
 
 LINES: dict[str, Line] = {
@@ -220,6 +222,16 @@ LINES: dict[str, Line] = {
     f"POST {IMAGES}images/": Line("images.write"),
     f"POST {IMAGES}bulk-upload/": Line("images.write"),
     f"POST {IMAGES}bulk-delete/": Line("images.write", 200, {"ids": [1]}),
+    f"POST {IMAGES}attach/": Line("images.write", 200, ATTACHMENT),
+    f"POST {IMAGES}detach/": Line("images.write", 200, ATTACHMENT),
+    f"GET {IMAGED}": Line("images.read", 200),
+    f"POST {IMAGED}": Line("images.write", 200, {"image_id": "{image_id}"}),
+    f"POST {IMAGED}bulk_attach/": Line("images.write", 200, {"image_ids": ["{image_id}"]}),
+    f"POST {IMAGED}bulk_detach/": Line("images.write", 200, {"image_ids": ["{image_id}"]}),
+    f"POST {IMAGED}reorder/": Line("images.write", 200, {"image_ids": ["{image_id}"]}),
+    f"POST {IMAGED}set_cover/": Line("images.write", 200, {"image_id": "{image_id}"}),
+    f"POST {IMAGED}unset_cover/": Line("images.write", 200),
+    f"PATCH {IMAGED}relations/<str:image_id>/": Line("images.write", 200, {"title": "New"}),
     f"GET {IMAGE}": Line("images.read", 200),
     f"PATCH {IMAGE}": Line("images.write", 200, {"title": "New"}),
     f"DELETE {IMAGE}": Line("images.write", 204),
@@ -249,6 +261,10 @@ class Scene:
         return Answer.read(self.transport.call(verb, BASE_URL + route.path(**self.places), headers, content))
 
     def _filled(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self._filled(entry) for entry in value]
+        if value == "{image_id}":
+            return int(self.places["image_id"])
         return value.format(**self.places) if isinstance(value, str) else value
 
 
@@ -282,6 +298,8 @@ def scene(alice: Person, new_person: Callable[..., Person], new_phone: Callable[
     authorizations = {name: f"Bearer {phone.state.access}" for name, phone in phones.items()}
     authorizations |= {NOBODY: "", KEY: f"Api-Key {service.key}", KEY_WITHOUT: f"Api-Key {reader.key}"}
     tags = alice.post(f"orgs/{team.slug}/tags/contacts/contact/{contact.slug}/", ["VIP"]).json["data"]
+    image = make_image(alice, team)
+    alice.post(f"images/orgs/{team.slug}/images/contacts/contact/{contact.slug}/", {"image_id": image.id})
     places = {
         "tag_id": str(tags[0]["id"]),
         "tag_slug": "vip",
@@ -290,7 +308,7 @@ def scene(alice: Person, new_person: Callable[..., Person], new_phone: Callable[
         "obj_id": contact.slug,
         "org_slug": team.slug,
         "slug": contact.slug,
-        "image_id": str(make_image(alice, team).id),
+        "image_id": str(image.id),
         "username": target.user.username,
         "invitation_id": invited["id"],
         "key_id": key_id,

@@ -5,6 +5,7 @@ import uuid
 from django.db.models import F
 from django.utils import timezone
 
+from api.apis.images import services as images
 from api.apis.tags import services as tags
 from api.models import Contact, ContactTerm
 from api.platform import audit, changes
@@ -31,6 +32,7 @@ def move_all(
     if creator is not None:
         contacts.filter(creator_id=creator[0]).update(creator_id=creator[1])
     tags.move_all(source=source, target=target, count=counts[target])
+    images.move_all(source=source, target=target, count=counts[target], creator=creator)
     ContactTerm.objects.filter(organization_id=source).update(organization_id=target)
     moved = contacts.update(
         organization_id=target,

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 
 from api.apis.images.selectors import image_key
+from api.apis.images.services.linking import take_everywhere
 from api.apis.images.services.taking import discard_later
 from api.apis.orgs import selectors as orgs
 from api.exceptions import NotThere
@@ -58,8 +59,7 @@ def delete_image(caller: Caller, *, organization: str, image_id: str, expected: 
     changes.require_not_taken_up(caller)
     image = _locked(organization_id, number)
     require_version(image.version, expected)
-    changes.move(organization_id, after=change_seq)
-    _delete(caller, image)
+    _delete(caller, [image], change_seq)
 
 
 @transactional
@@ -70,9 +70,8 @@ def delete_images(caller: Caller, *, organization: str, image_ids: Sequence[int]
     changes.require_not_taken_up(caller)
     found = Image.objects.select_for_update().filter(organization_id=organization_id, id__in=image_ids).order_by("id")
     there = {image.id: image for image in found}
-    for image in there.values():
-        change_seq = changes.move(organization_id, after=change_seq)
-        _delete(caller, image)
+    if there:
+        _delete(caller, list(there.values()), change_seq)
     return [image_id in there for image_id in image_ids]
 
 
@@ -83,9 +82,12 @@ def _locked(organization_id: uuid.UUID, image_id: int) -> Image:
     return image
 
 
-def _delete(caller: Caller, image: Image) -> None:
-    audit.record(
-        caller, "image.deleted", target_kind="image", target_id=image.uid, organization_id=image.organization_id
-    )
-    image.delete()
-    discard_later(image.name)
+def _delete(caller: Caller, gone: Sequence[Image], change_seq: int) -> None:
+    """Deletes images of one organization, which is locked at this count of changes."""
+    take_everywhere(gone, changes.move(gone[0].organization_id, after=change_seq))
+    for image in gone:
+        audit.record(
+            caller, "image.deleted", target_kind="image", target_id=image.uid, organization_id=image.organization_id
+        )
+        image.delete()
+        discard_later(image.name)

@@ -1,0 +1,1 @@
+"""Images over HTTP: `images` themselves, `objects` that they are put on."""
