@@ -1,6 +1,4 @@
-"""Django admin, the break-glass tool: superusers look at any row here. Nothing is added, changed or deleted: the rules
-stand in the services, and the CMS and the management commands call those.
-"""
+"""Django admin, the break-glass tool: superusers look at any row, and change none: the rules stand in the services."""
 
 import functools
 import operator
