@@ -44,6 +44,7 @@ _SECTIONS = (
     Section("jobs", gettext_lazy("Background work"), "outbox.read"),
     Section("requests", gettext_lazy("Requests"), "requests.read"),
     Section("mails", gettext_lazy("Mails"), "mails.read"),
+    Section("apps", gettext_lazy("Apps"), "apps.read"),
     Section("audit", gettext_lazy("Audit trail"), "audit.read"),
 )
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from api.cms.views import audit, auth, dashboard, devices, jobs, mails, orgs, requests, search, users
+from api.cms.views import apps, audit, auth, dashboard, devices, jobs, mails, orgs, requests, search, users
 
 app_name = "cms"
 
@@ -33,6 +33,9 @@ urlpatterns = [
     path("mails/", mails.MailsView.as_view(), name="mails"),
     path("mails/<str:kind>/", mails.MailView.as_view(), name="mail"),
     path("mails/<str:kind>/reset/", mails.ResetView.as_view(), name="mail-reset"),
+    path("apps/", apps.AppsView.as_view(), name="apps"),
+    path("apps/<str:key_id>/block/", apps.BlockView.as_view(), name="app-key-block"),
+    path("apps/<str:key_id>/activate/", apps.ActivateView.as_view(), name="app-key-activate"),
     path("audit/", audit.AuditView.as_view(), name="audit"),
     path("search/", search.SearchView.as_view(), name="search"),
 ]

@@ -36,6 +36,7 @@ def things(alice: Any) -> dict[str, Any]:
     message = OutboxMessage.objects.create(task="auth.mail_proof", due_at=None, failed_at=now(), last_error=SCRIPT)
     return {
         "kind": "auth.magic_code",
+        "key_id": device.app_key.key_id,
         "session_id": Session.objects.get(live_device=device).id,
         "message_id": message.id,
         "user_id": alice.user.id,
@@ -120,7 +121,7 @@ def test_people_of_the_app_do_not_get_in(things, new_browser, alice):
 
 def test_what_is_not_there_is_a_page_with_the_request_id(staff):
     missing = dict.fromkeys(
-        ("user_id", "device_id", "organization_id", "message_id", "session_id", "kind"),
+        ("user_id", "device_id", "organization_id", "message_id", "session_id", "kind", "key_id"),
         "00000000-0000-7000-8000-000000000000",
     )
     for address in addresses(missing, [pattern.name for pattern in urlpatterns if pattern.pattern.converters]):

@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from api.exceptions import NotThere
-from api.models import Device, Platform
+from api.models import AppKey, AppVersion, Device, Platform
 from api.platform.ids import as_uuid
 from api.platform.keyset import Cursor, Order, Page, page_of
 
@@ -103,3 +103,31 @@ def active_devices_for_staff(days: Sequence[int], *, most: int) -> dict[int, int
     return {
         within: Device.objects.filter(last_seen_at__gte=now - timedelta(days=within))[:most].count() for within in days
     }
+
+
+def app_keys_for_staff() -> list[dict[str, Any]]:
+    """The keys that let builds register, newest first, without their secrets; each release adds one, so all of them."""
+    columns = (
+        "key_id",
+        "platform",
+        "status",
+        "minimum_build",
+        "maximum_build",
+        "registrations_per_minute",
+        "created_at",
+    )
+    return [_named({**row}) for row in AppKey.objects.order_by("-created_at").values(*columns)]
+
+
+def app_key_for_staff(key_id: str) -> dict[str, Any]:
+    """Raises NotThere."""
+    row = AppKey.objects.filter(key_id=key_id).values("key_id", "platform", "status").first()
+    if row is None:
+        raise NotThere
+    return _named({**row})
+
+
+def app_versions_for_staff() -> list[dict[str, Any]]:
+    """The minimum version of each platform that has one."""
+    rows = AppVersion.objects.order_by("platform").values("platform", "minimum_version", "store_url", "updated_at")
+    return [_named({**row}) for row in rows]

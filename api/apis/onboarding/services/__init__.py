@@ -4,6 +4,8 @@ them in).
 
 from api.apis.onboarding.services.app_keys import (
     APP_KEY_TERMS,
+    activate_app_key,
+    block_app_key,
     change_app_key,
     create_app_key,
     set_app_key_status,
@@ -30,7 +32,9 @@ __all__ = [
     "DeviceAlreadyActive",
     "DeviceKey",
     "InstallConflict",
+    "activate_app_key",
     "attest_device",
+    "block_app_key",
     "change_app_key",
     "create_app_key",
     "forget_never_activated",

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from api.exceptions import InvalidInput
 from api.models import AppKey, AppKeyStatus, AppVersion
-from api.platform import app_versions, audit, device_keys, keys
+from api.platform import app_versions, audit, device_keys, keys, staff
 from api.platform.callers import Caller
 from api.platform.transactions import transactional
 
@@ -73,13 +73,24 @@ def _set_terms(app_key: AppKey, terms: Mapping[str, Any]) -> dict[str, list[Any]
 
 @transactional
 def set_app_key_status(caller: Caller, *, key_id: str, status: AppKeyStatus) -> None:
-    """Deprecates, blocks or re-activates an app key. Raises AppKey.DoesNotExist."""
+    """Deprecates, blocks or re-activates an app key. Raises Forbidden, AppKey.DoesNotExist."""
+    staff.require(caller, "apps.change")
     app_key = AppKey.objects.select_for_update().get(key_id=key_id)
     before, app_key.status = app_key.status, status
     app_key.save(update_fields=["status", "updated_at"])
     audit.record(
         caller, "app_key.status_changed", target_kind="app_key", target_id=key_id, changes={"status": [before, status]}
     )
+
+
+def block_app_key(caller: Caller, *, key_id: str) -> None:
+    """Stops registrations with an app key. Raises Forbidden, AppKey.DoesNotExist."""
+    set_app_key_status(caller, key_id=key_id, status=AppKeyStatus.BLOCKED)
+
+
+def activate_app_key(caller: Caller, *, key_id: str) -> None:
+    """Lets devices register with an app key again. Raises Forbidden, AppKey.DoesNotExist."""
+    set_app_key_status(caller, key_id=key_id, status=AppKeyStatus.ACTIVE)
 
 
 @transactional
