@@ -254,16 +254,9 @@ class ContactTermAdmin(ReadOnlyAdmin):
     search_fields = ("contact",)
 
 
-@admin.register(tables.Tag, site=site)
+@admin.register(tables.Tag, tables.TagLink, site=site)
 class TagAdmin(ReadOnlyAdmin):
-    list_display = ("id", "name", "slug", "organization", "version", "change_seq")
-    search_fields = ("organization",)
-
-
-@admin.register(tables.TagLink, site=site)
-class TagLinkAdmin(ReadOnlyAdmin):
-    list_display = ("id", "tag", "kind", "object_id", "organization")
-    search_fields = ("object_id",)
+    list_display = ("__str__", "uid", "organization", "change_seq", "created_at")
 
 
 @admin.register(tables.AuditEntry, site=site)
