@@ -148,6 +148,7 @@ def _described(
     def describe(method: Method) -> Method:
         described: Any = extend_schema(**facts)(method)
         described.errors = tuple(errors)  # read by HandsetSchema
+        described.takes_body = facts.get("request") is not None  # read by it: OpenAPI shows no body of a DELETE
         described.represents = represents  # read by it and ApiView: what `fields=` chooses from
         return described  # type: ignore[no-any-return]  # the method itself
 

@@ -50,7 +50,8 @@ class HandsetSchema(AutoSchema):
         operation: dict[str, Any] | None = super().get_operation(*args, **kwargs)
         if operation is None:
             return None
-        errors = self._errors(has_body="requestBody" in operation)
+        method = getattr(self._resource, self.method.lower())
+        errors = self._errors(has_body="requestBody" in operation or getattr(method, "takes_body", False))
         operation["parameters"] = [
             *({"$ref": f"#/components/parameters/{name}"} for name in self._request_headers(errors)),
             *operation.get("parameters", []),

@@ -131,6 +131,8 @@ def test_only_a_deleted_group_is_erased(alice: Person, team: Organization) -> No
 def test_the_name_has_to_be_typed(alice: Person, team: Organization) -> None:
     assert errors_of(alice.phone.request("DELETE", f"orgs/{team.slug}/", {"name": "team"})) == {"name": "mismatch"}
     assert errors_of(alice.post(f"orgs/{team.slug}/delete/", {})) == {"name": "required"}
+    for verb, path in (("DELETE", f"orgs/{team.slug}/"), ("POST", f"orgs/{team.slug}/delete/")):
+        problem_of(alice.phone.request(verb, path, {"name": float("inf")}), 400, "malformed_body")
     assert Membership.objects.filter(organization=team).count() == 2
 
 
