@@ -23,6 +23,7 @@ ELSEWHERE = {
     "headers_too_large": "what is no request yet",
     "uri_too_long": "what is no request yet",
     "file_link_expired": "files",
+    "message_not_failed": "pages",
     "staff_protected": "pages",
     "method_not_allowed": "methods that no operation has",
 }
