@@ -11,10 +11,12 @@ from django.utils import timezone
 from api.apis.api_keys.selectors import key_ids
 from api.apis.orgs import selectors as orgs
 from api.apis.orgs import services as organizations
-from api.exceptions import ApiError, InvalidInput, NotThere
-from api.models import ApiKey
-from api.platform import api_keys, audit
+from api.exceptions import AccountRequired, ApiError, InvalidInput, NotThere
+from api.models import ApiKey, User
+from api.platform import api_keys, audit, revocation
 from api.platform.callers import Caller
+from api.platform.revocation import SessionState
+from api.platform.tokens import TokenRevoked
 from api.platform.transactions import transactional
 
 _LIVING_MOST = 50  # of an organization: each key has limits of its own, so their number is a limit too
@@ -45,7 +47,8 @@ def create_key(
 ) -> tuple[uuid.UUID, str]:
     """A new key's id, and the key, which nobody sees again. The caller becomes its holder.
 
-    Raises NotThere, Forbidden (also for scopes beyond the caller's own role), InvalidInput, TooManyKeys.
+    Raises NotThere, Forbidden (also for scopes beyond the caller's own role), AccountRequired, InvalidInput,
+    TooManyKeys, TokenRevoked.
     """
     organization_id = organizations.lock_for(caller, organization, "api_keys.manage")
     now = timezone.now()
@@ -61,7 +64,7 @@ def rotate_key(caller: Caller, *, organization: str, key: str, overlap_seconds: 
     """A key's successor: the same name, scopes and length of life, held by the caller. The old one lives on for the
     overlap, so that whoever uses it can change over without a call that fails.
 
-    Raises NotThere, Forbidden, KeyRotated, TooManyKeys.
+    Raises NotThere, Forbidden, AccountRequired, KeyRotated, TooManyKeys, TokenRevoked.
     """
     organizations.lock_for(caller, organization, "api_keys.manage")
     old = _locked(caller, organization, key)
@@ -102,6 +105,7 @@ def _make(
 ) -> tuple[uuid.UUID, str]:
     for action in orgs.actions_of(scopes):
         orgs.require_permission(caller, organization_id, action)
+    _require_present(caller)
     living = ApiKey.objects.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()), revoked_at=None)
     if living.filter(organization_id=organization_id).count() >= _LIVING_MOST:
         raise TooManyKeys
@@ -117,6 +121,17 @@ def _make(
     )
     _record(caller, made, "api_key.created", {"scopes": [None, list(scopes)]})
     return made.id, text
+
+
+def _require_present(caller: Caller) -> None:
+    """Whoever takes an account over ends its keys and sessions under the person's lock: no key is made after that. A guest
+    goes with the phone, and must leave none behind.
+    """
+    person = User.objects.select_for_update().get(id=caller.user_id)
+    if caller.session_id is not None and revocation.state_of(caller.session_id) is not SessionState.LIVE:
+        raise TokenRevoked
+    if person.is_guest:
+        raise AccountRequired
 
 
 def _locked(caller: Caller, organization: str, name: str) -> ApiKey:

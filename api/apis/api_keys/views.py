@@ -11,7 +11,7 @@ from api.apis.api_keys.serializers import (
     ApiKeySerializer,
     NewApiKeySerializer,
 )
-from api.exceptions import Forbidden, NotThere
+from api.exceptions import AccountRequired, Forbidden, NotThere
 from api.pagination import ListRules
 from api.permissions import IsPerson
 from api.requests import ApiRequest
@@ -51,7 +51,7 @@ class ApiKeyListView(ApiView):
         takes=ApiKeyCreateSerializer,
         statuses=(HTTPStatus.CREATED,),
         summary="Make an API key; it is answered this once",
-        errors=(NotThere, Forbidden, services.TooManyKeys),
+        errors=(NotThere, Forbidden, AccountRequired, services.TooManyKeys),
     )
     def post(self, request: ApiRequest, org_slug: str) -> Response:
         body = ApiKeyCreateSerializer(data=request.data)
@@ -80,7 +80,7 @@ class ApiKeyRotateView(ApiView):
         takes=ApiKeyRotateSerializer,
         statuses=(HTTPStatus.CREATED,),
         summary="Make the successor of an API key; it is answered this once",
-        errors=(NotThere, Forbidden, services.KeyRotated, services.TooManyKeys),
+        errors=(NotThere, Forbidden, AccountRequired, services.KeyRotated, services.TooManyKeys),
     )
     def post(self, request: ApiRequest, org_slug: str, key_id: str) -> Response:
         body = ApiKeyRotateSerializer(data=request.data)

@@ -7,14 +7,19 @@ from typing import Any
 
 import pytest
 import time_machine
+from handset_client.outcomes import accept
 
+from api.apis.api_keys import services
 from api.apis.auth import services as auth
-from api.models import ApiKey, AuditEntry, Contact, Membership, Organization, Role
+from api.models import ActorKind, ApiKey, AuditEntry, Channel, Contact, Membership, Organization, Role, Session
 from api.platform import api_keys, callers, memberships
+from api.platform.callers import Caller
+from api.platform.tokens import TokenRevoked
 from tests.apis.api_keys.service import Service, make_key
 from tests.apis.contacts.rows import make_contact
 from tests.conftest import Person
 from tests.http.answers import errors_of, problem_of, queries
+from tests.phones import Phone
 
 pytestmark = pytest.mark.django_db
 
@@ -249,6 +254,29 @@ def test_a_deleted_group_has_no_keys(alice: Person, team: Organization) -> None:
     _, service = make_key(alice, team, "contacts:read")
     alice.post(f"orgs/{team.slug}/delete/", {"name": "Team"})
     assert_dead(service)
+
+
+def test_a_guest_makes_none(phone: Phone) -> None:
+    accept(phone.start_session("auth/guest/"))
+    own = accept(phone.request("GET", "orgs/")).json["data"][0]["slug"]
+    refused = phone.request("POST", f"orgs/{own}/api-keys/", {"name": "Sync", "scopes": ["contacts:read"]})
+    problem_of(refused, 403, "account_required")
+    assert not ApiKey.objects.exists()
+
+
+def test_none_is_made_for_a_session_that_has_ended_meanwhile(alice: Person, team: Organization) -> None:
+    session = Session.objects.get(user=alice.user, ended_at=None, superseded_at=None)
+    caller = Caller(
+        kind=ActorKind.USER,
+        channel=Channel.API,
+        user_id=alice.user.id,
+        session_id=session.id,
+        memberships=memberships.of_person(alice.user.id),
+    )
+    alice.post("auth/logout/")
+    with pytest.raises(TokenRevoked):
+        services.create_key(caller, organization=team.slug, name="Sync", scopes=["contacts:read"], expires_at=None)
+    assert not ApiKey.objects.exists()
 
 
 # -- rotation
