@@ -35,7 +35,10 @@ def mail_password_notice(user_id: str, at: str, to: str) -> None:
 def sweep() -> None:
     """Ends sessions that were superseded or left alone long ago, and forgets what is good for nothing any more: sessions
     that ended long ago, staff's too, counts of failures, mailed proofs, guests whom nobody can be any more.
+
+    What fails keeps nothing else from being swept, and is raised at the end.
     """
+    failures: list[Exception] = []
     for step in (
         services.end_superseded,
         services.end_expired,
@@ -46,5 +49,10 @@ def sweep() -> None:
         services.forget_merged_guests,
         services.forget_abandoned_guests,
     ):
-        while step():
-            pass
+        try:
+            while step():
+                pass
+        except Exception as failure:  # noqa: BLE001 -- raised below, with the others
+            failures.append(failure)
+    if failures:
+        raise ExceptionGroup("the sweep is not complete", failures)

@@ -132,3 +132,19 @@ def test_browsers_of_staff_are_forgotten_when_their_time_is_over(clock: Clock) -
         )
     sweep()
     assert set(BrowserSession.objects.values_list("session_key", flat=True)) == {"now", "good"}
+
+
+def test_what_fails_keeps_nothing_else_from_being_swept(
+    alice: Person, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> int:
+        raise RuntimeError("a row that nobody foresaw")
+
+    monkeypatch.setattr(auth, "end_superseded", fail)
+    clock.shift(django_settings.REFRESH_IDLE_SECONDS + 1)
+    outbox.enqueue("auth.sweep")
+    jobs.run_due()
+    assert Session.objects.get(user=alice.user).end_reason == EndReason.EXPIRED
+    message = OutboxMessage.objects.get(task="auth.sweep")
+    assert (message.done_at, message.attempts) == (None, 1)
+    assert "the sweep is not complete" in message.last_error

@@ -5,11 +5,12 @@ import uuid
 from collections.abc import Collection
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from api.apis.orgs.services.ownership import locked_group, locked_organization, require_room, store
 from api.exceptions import AccountRequired, InvalidInput, SignInRequired
-from api.models import Contact, ContactTerm, Membership, Organization, OrganizationKind, Role, User
+from api.models import Contact, ContactTerm, Image, Membership, Organization, OrganizationKind, Role, User
 from api.platform import audit, kinds, memberships, outbox
 from api.platform.callers import Caller
 from api.platform.ids import slug_for
@@ -112,6 +113,9 @@ def erase_organization(organization_id: uuid.UUID) -> None:
         ContactTerm.objects.filter(contact_id__in=ids).delete()
         kinds.forget(kinds.CONTACT, ids)
         Contact.objects.filter(id__in=ids).delete()
+    images = Image.objects.filter(organization_id=organization_id, organization__deleted_at__isnull=False)
+    while _erase_some(images):
+        pass
     Organization.objects.filter(id=organization_id, deleted_at__isnull=False).delete()
 
 
@@ -119,7 +123,20 @@ def erase_organization(organization_id: uuid.UUID) -> None:
 def erase_personal_organization(user_id: uuid.UUID) -> None:
     """Deletes a person's own organization with everything in it; the person goes next. Harmless when repeated."""
     memberships.changing([user_id])
+    while _erase_some(Image.objects.filter(organization__personal_of_id=user_id)):
+        pass
     Organization.objects.filter(personal_of_id=user_id).delete()
+
+
+@transactional
+def _erase_some(images: QuerySet[Image]) -> bool:
+    """Deletes some images; their objects in the store go once that is certain. False when there is none left."""
+    some = list(images.values_list("id", "uid", "name")[:_ERASED_AT_ONCE])
+    kinds.forget(kinds.IMAGE, [uid for _, uid, _ in some])
+    Image.objects.filter(id__in=[number for number, _, _ in some]).delete()
+    for *_, name in some:
+        outbox.enqueue("images.discard", {"name": name})
+    return bool(some)
 
 
 def _record(caller: Caller, organization: Organization, action: str, told: dict[str, Any]) -> None:
