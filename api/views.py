@@ -277,7 +277,8 @@ class ApiView(APIView):
         response = super().finalize_response(request, cast("RestResponse", response), *args, **kwargs)
         throttling.add_headers(response, self.decision)
         response["Cache-Control"] = "no-store" if self.is_confidential else self.cache_control
-        response["Vary"] = "Authorization"
+        # A 304 says the same as the answer that it stands for, which may have been compressed.
+        response["Vary"] = "Authorization" if self.is_confidential else "Authorization, Accept-Encoding"
         if self.deprecation is not None:
             response["Deprecation"] = f"@{self.deprecation.since.timestamp():.0f}"
             response["Sunset"] = http_date(self.deprecation.sunset.timestamp())

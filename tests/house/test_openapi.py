@@ -24,6 +24,7 @@ ELSEWHERE = {
     "uri_too_long": "what is no request yet",
     "file_link_expired": "files",
     "message_not_failed": "pages",
+    "nothing_to_send": "pages",
     "staff_protected": "pages",
     "method_not_allowed": "methods that no operation has",
 }

@@ -11,6 +11,7 @@ from handset_client.outcomes import accept
 from api.models import Contact, Membership, Organization, Tag, User
 from api.platform import memberships
 from tests.apis.contacts.rows import make_contact
+from tests.apis.images.rows import make_image
 from tests.conftest import Person
 from tests.http.answers import errors_of, problem_of, queries
 from tests.http.routes import api_routes
@@ -45,13 +46,15 @@ def test_everything_that_is_read_has_a_tag_and_is_not_sent_twice(alice: Person, 
     job_id = accept(alice.post("tasks/", {"type": "add", "x": 1, "y": 2})).json["id"]
     own = Organization.objects.get(owner=alice.user)
     tag = Tag.objects.create(organization=own, name="VIP", name_identity="vip", slug="vip", change_seq=2)
+    image = make_image(alice, own)
     read = 0
     for route in api_routes():
         if "GET" not in route.verbs or route.view.is_confidential:
             continue
         path = route.path(
             **{"slug": contact.slug, "org_slug": own.slug, "job_id": job_id, "username": alice.user.username},
-            **{"app_label": "contacts", "model": "contact", "obj_id": contact.slug, "tag_id": tag.id},
+            **{"app_label": "contacts", "model": "contact", "obj_id": contact.slug},
+            **{"tag_id": tag.id, "image_id": image.id},
         )
         path += QUERIES.get(route.pattern, "")
         first = get(alice, path)

@@ -41,6 +41,14 @@ class Scene:
     def tags(self) -> str:
         return f"orgs/{self.team.slug}/tags/contacts/{self.path.replace('contacts', 'contact')}"
 
+    @property
+    def images(self) -> str:
+        return f"images/orgs/{self.team.slug}/"
+
+    @property
+    def on_contact(self) -> str:
+        return f"{self.images}images/contacts/{self.path.replace('contacts', 'contact')}"
+
 
 class Action(NamedTuple):
     """A call that needs a permission, and the roles that have it by default."""
@@ -136,6 +144,13 @@ ACTIONS: dict[str, list[Action]] = {
     "tags.write": [
         Action(WORKERS, 200, lambda scene: scene.person.post(scene.tags, ["VIP"])),
         Action(WORKERS, 204, lambda scene: scene.person.delete(f"{scene.tags}vip/")),
+    ],
+    "images.read": [
+        Action(EVERYONE, 200, lambda scene: scene.person.get(f"{scene.images}images/")),
+        Action(EVERYONE, 200, lambda scene: scene.person.get(scene.on_contact)),
+    ],
+    "images.write": [
+        Action(WORKERS, 200, lambda scene: scene.person.post(f"{scene.images}bulk-delete/", {"ids": [1]})),
     ],
 }
 
