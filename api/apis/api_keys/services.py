@@ -127,6 +127,7 @@ def _require_present(caller: Caller) -> None:
     """Whoever takes an account over ends its keys and sessions under the person's lock: no key is made after that. A guest
     goes with the phone, and must leave none behind.
     """
+    assert caller.user_id is not None
     person = User.objects.select_for_update().get(id=caller.user_id)
     if caller.session_id is not None and revocation.state_of(caller.session_id) is not SessionState.LIVE:
         raise TokenRevoked

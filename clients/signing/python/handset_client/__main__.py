@@ -1,5 +1,5 @@
-"""The command line: `demo` walks through a server's API, `storm` does it on a bad network, `group` with two phones and a
-service; `sign` prints a signed curl.
+"""The command line: `demo` walks through a server's API, `storm` does it on a bad network, `account` and `group` with two
+phones; `sign` prints a signed curl.
 """
 
 import argparse
@@ -11,10 +11,12 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from handset_client.account import AccountWalk
 from handset_client.calls import Attempt, Call
 from handset_client.client import Client
 from handset_client.demo import Demo, Unexpected
-from handset_client.group import GroupWalk, folder_mailbox
+from handset_client.group import GroupWalk
+from handset_client.mailbox import folder_mailbox
 from handset_client.outcomes import Refused
 from handset_client.storage import FileStorage
 from handset_client.storm import Storm
@@ -39,6 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
                 _demo(server, options)
             case "storm":
                 _storm(server, options)
+            case "account":
+                _account(server, options)
             case "group":
                 _group(server, options)
             case "sign":
@@ -70,13 +74,15 @@ def _parser() -> argparse.ArgumentParser:
     storm.add_argument("--contacts", type=int, default=12, help="how many the phone creates (default 12)")
     # With this one something is lost of every kind of call.
     storm.add_argument("--seed", type=int, default=2505, help="decides which attempts are lost (default 2505)")
-    group = commands.add_parser("group", parents=[server], help="a group on two phones, and a service with an API key")
-    group.add_argument(
+    mail = argparse.ArgumentParser(add_help=False)
+    mail.add_argument(
         "--mail",
         type=Path,
         default=Path("var/mail"),
         help="the folder that the server writes mails to (EMAIL_PROVIDER=file; default var/mail)",
     )
+    commands.add_parser("account", parents=[server, mail], help="a guest's way to an account on two phones")
+    commands.add_parser("group", parents=[server, mail], help="a group on two phones, and a service with an API key")
     sign = commands.add_parser("sign", parents=[server], help="print a signed curl")
     sign.add_argument("--state", type=Path, required=True, help="directory of the installation")
     sign.add_argument("--data", default="", help="JSON body, sent as it is")
@@ -122,6 +128,16 @@ def _storm(server: Server, options: argparse.Namespace) -> None:
             seed=options.seed,
         )
         storm.run()
+
+
+def _account(server: Server, options: argparse.Namespace) -> None:
+    transport = HttpTransport()
+    walk = AccountWalk(
+        lambda: Client(*server, transport=transport),
+        mailbox=folder_mailbox(options.mail),
+        wait_for_mail=lambda: time.sleep(0.5),
+    )
+    walk.run()
 
 
 def _group(server: Server, options: argparse.Namespace) -> None:

@@ -6,38 +6,19 @@ contacts every night, and its key is rotated in the middle of one without a call
 """
 
 import json
-import re
 import secrets
 from collections.abc import Callable
-from email import message_from_bytes, policy
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from handset_client.client import Client
 from handset_client.demo import expect
+from handset_client.mailbox import Mailbox, Post
 from handset_client.outcomes import Answer, accept
 from handset_client.transport import Transport
 
 CONTACTS = 25
 _PAGE = 5
-
-Mailbox = Callable[[str], str]  # the text of the newest mail to an address
-
-
-def folder_mailbox(folder: Path) -> Mailbox:
-    """The mails that EMAIL_PROVIDER=file has written."""
-
-    def newest_to(address: str) -> str:
-        newest = ""
-        for path in sorted(folder.glob("*.eml"), key=lambda path: path.stat().st_mtime_ns):
-            mail = message_from_bytes(path.read_bytes(), policy=policy.default)
-            text = mail.get_body(("plain",))
-            if address in str(mail["To"]) and text is not None:
-                newest = f"{mail['Subject']}\n{text.get_content()}"
-        return newest
-
-    return newest_to
 
 
 class Service:
@@ -86,7 +67,7 @@ class GroupWalk:
         say: Callable[[str], object] = print,
     ) -> None:
         self._base_url, self._new_client, self._transport = base_url, new_client, transport
-        self._mailbox, self._wait, self._say = mailbox, wait_for_mail, say
+        self._post, self._say = Post(mailbox, wait_for_mail), say
 
     def run(self) -> None:
         """Walks all the way. Raises Unexpected, Refused, NetworkFailure."""
@@ -122,22 +103,13 @@ class GroupWalk:
         email = f"{name}-{secrets.token_hex(5)}@example.com"
         client.get_token()
         accept(client.request("POST", "auth/magic/request/", {"email": email}))
-        code = self._mailed(email, r"(\d{4} \d{4})")
+        code = self._post.awaited(email, r"(\d{4} \d{4})")
         user = client.start_session("auth/magic/verify/", {"token": code.replace(" ", "")}).json["user"]
         return client, email, user["username"]
 
-    def _mailed(self, email: str, pattern: str) -> str:
-        for _ in range(60):
-            found = re.search(pattern, self._mailbox(email))
-            if found is not None:
-                return found[1]
-            self._wait()
-        expect(False, f"no mail to {email} came")
-        return ""
-
     def _invite_and_accept(self, ada: Client, grace: Client, path: str, email: str) -> None:
         invited = accept(ada.request("POST", f"{path}invitations/", {"email": email})).json
-        token = self._mailed(email, r"/invitation\?token=([A-Za-z0-9_-]{43})")
+        token = self._post.awaited(email, r"/invitation\?token=([A-Za-z0-9_-]{43})")
         (waiting,) = accept(grace.request("GET", "invitations/")).json["data"]
         expect(waiting["id"] == invited["id"], "the invitation is not in the app")
         stranger = ada.request("POST", "invitations/accept/", {"token": token})
