@@ -27,7 +27,7 @@ def _skip_check(**_: Any) -> None:
     now = time.monotonic()
     connection: Any  # the flag below is not among what its type knows
     for connection in connections.all(initialized_only=True):
-        if now - _used_at.get(connection, 0) < _TRUSTED_SECONDS and not _was_closed(connection.connection):
+        if now - _used_at.get(connection, 0) < _TRUSTED_SECONDS and not _was_closed(connection):
             connection.health_check_done = True
 
 
@@ -37,10 +37,15 @@ def _note_use(**_: Any) -> None:
         _used_at[connection] = now
 
 
-def _was_closed(raw: Any) -> bool:
+def _was_closed(connection: Any) -> bool:
     """Whether there is something to read where nothing was asked: the end, or a word of farewell."""
+    raw = connection.connection
     if not hasattr(raw, "fileno"):
         return True  # there is none, or it is a file
+    try:
+        number = raw.fileno()
+    except connection.Database.Error:
+        return True  # by ourselves
     poll = select.poll()
-    poll.register(raw.fileno(), select.POLLIN)
+    poll.register(number, select.POLLIN)
     return bool(poll.poll(0))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.core.signals import request_finished, request_started
 from django.db import connection
+from django.db import connections as connections_of_django
 
 from api.platform import connections
 
@@ -20,6 +21,9 @@ def served() -> Callable[[Callable[[], None]], list[bool]]:
     """
     if connection.vendor == "sqlite":
         pytest.skip("a file is not asked")
+    # Django's test client takes its own receiver away and puts it behind the others; where a process serves it is the first.
+    request_started.disconnect(connections._skip_check)
+    connections.trust_recent()
 
     def serve(requests: Callable[[], None]) -> list[bool]:
         checks: list[bool] = []
@@ -81,3 +85,17 @@ def test_one_that_the_server_has_ended_is_made_anew(served: Any) -> None:
 
     assert served(requests) == [False]
     assert numbers[0] != numbers[1]
+
+
+def test_one_that_was_closed_here_is_known(served: Any) -> None:
+    found: list[bool] = []
+
+    def requests() -> None:
+        request()
+        raw: Any = connection.connection
+        raw.close()
+        found.append(connections._was_closed(connections_of_django["default"]))
+        connection.connection = None
+
+    served(requests)
+    assert found == [True]
