@@ -4,16 +4,20 @@ import os
 import time
 from typing import Any
 
+from billiard.process import current_process
 from celery import Celery
-from celery.signals import beat_init, setup_logging, worker_init
+from celery.signals import beat_init, celeryd_init, setup_logging, worker_init, worker_process_init, worker_shutdown
 from django.conf import settings
 
+from api.platform import metric_files
 from core import logs
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
 
 # How long one message of the broker keeps its worker claiming; what is left is beat's next message's.
 _RUN_SECONDS = 60
+# Longer than any job may take, and to clear up: a job that hangs in a call has lost its lease before.
+_JOB_SECONDS = 7 * 3600
 
 app = Celery("handset")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -23,6 +27,36 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 def configure_logs(**_: Any) -> None:
     """The same lines as every process; with a receiver for this signal Celery leaves the loggers alone."""
     logs.configure()
+
+
+@celeryd_init.connect  # type: ignore[untyped-decorator]  # as above
+def share_metrics(**_: Any) -> None:
+    """Before anything counts: the processes that execute tasks are this one's children."""
+    if settings.METRICS_PORT:
+        metric_files.share()
+        metric_files.take("worker")
+
+
+@worker_process_init.connect  # type: ignore[untyped-decorator]  # as above
+def begin_tasks(**_: Any) -> None:
+    from api.platform import telemetry  # noqa: PLC0415 -- models exist only once Django is set up
+
+    metric_files.take(f"task{current_process().index}")
+    telemetry.start()
+
+
+@worker_init.connect  # type: ignore[untyped-decorator]  # as above
+def serve_metrics(**_: Any) -> None:
+    from api.platform import metrics  # noqa: PLC0415 -- it looks for the folder when it is loaded
+
+    if settings.METRICS_PORT:
+        metrics.serve(settings.METRICS_PORT)
+
+
+@worker_shutdown.connect  # type: ignore[untyped-decorator]  # as above
+def forget_metrics(**_: Any) -> None:
+    if settings.METRICS_PORT:
+        metric_files.forget()
 
 
 @worker_init.connect  # type: ignore[untyped-decorator]  # as above
@@ -35,11 +69,23 @@ def refuse_unsafe_settings(**_: Any) -> None:
 
 @app.task(name="outbox.run", ignore_result=True)  # type: ignore[untyped-decorator]  # as above
 def run_outbox() -> None:
-    """Carries out what is due. Sent after a commit to be quick, and by beat in case that was lost."""
+    """Carries out what is due and belongs to no job. Sent by beat all the time: one that was lost is not missed."""
     from api.apis.jobs import services  # noqa: PLC0415 -- as above
 
     until = time.monotonic() + _RUN_SECONDS
-    while time.monotonic() < until and services.run_due():
+    while time.monotonic() < until and services.run_due_messages():
+        pass
+
+
+@app.task(  # type: ignore[untyped-decorator]  # as above
+    name="outbox.run_job", ignore_result=True, soft_time_limit=_JOB_SECONDS, time_limit=_JOB_SECONDS + 60
+)
+def run_job() -> None:
+    """Carries out jobs that are due, one after the other. In a queue of its own, so that mail need not wait for them."""
+    from api.apis.jobs import services  # noqa: PLC0415 -- as above
+
+    until = time.monotonic() + _RUN_SECONDS
+    while time.monotonic() < until and services.run_due_job():
         pass
 
 

@@ -18,6 +18,8 @@ def secrets_are_set(app_configs: Any, **kwargs: Any) -> Iterable[CheckMessage]:
     """Every secret is there, and long enough to be one."""
     if len(settings.SECRET_KEY or "") < 32:
         yield Error("SECRET_KEY is missing or shorter than 32 characters", id="handset.E001")
+    elif settings.SECRET_KEY.startswith("django-insecure-") or len(set(settings.SECRET_KEY)) < 5:
+        yield Error("SECRET_KEY is an example, which everybody knows", id="handset.E025")
     for name in ("DEVICE_MASTER_KEYS", "FIELD_KEYS"):
         try:
             keys.ring(getattr(settings, name))
@@ -126,3 +128,10 @@ def proxies_are_counted(app_configs: Any, **kwargs: Any) -> Iterable[CheckMessag
     if settings.ENVIRONMENT == "production" and settings.TRUSTED_PROXY_COUNT == 0:
         # gunicorn speaks no TLS here: without a proxy that does, whoever calls could say that they came by it.
         yield Error("TRUSTED_PROXY_COUNT is 0, but X-Forwarded-Proto is believed", id="handset.E019")
+
+
+@register("handset")
+def staff_show_a_second_factor(app_configs: Any, **kwargs: Any) -> Iterable[CheckMessage]:
+    """A password alone opens nothing to staff but on the machine of who tries things out."""
+    if not settings.STAFF_SECOND_FACTOR and not settings.EMBEDDED:
+        yield Error("STAFF_SECOND_FACTOR is off", id="handset.E025")

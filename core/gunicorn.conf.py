@@ -2,7 +2,9 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
+from api.platform import metric_files
 from core import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")  # core.logs asks it, in the master too
@@ -41,3 +43,25 @@ logconfig_dict = {
     "root": {"handlers": []},
 }
 preload_app = False
+
+# `manage.py embedded` has made a folder for its background process as well.
+_makes_folder = not metric_files.is_shared()
+if _makes_folder:
+    metric_files.share()
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    worker.place = metric_files.free("web", (other.place for other in server.WORKERS.values()))
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    metric_files.take(worker.place)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    metric_files.leave(worker.place)
+
+
+def on_exit(server: Any) -> None:
+    if _makes_folder:
+        metric_files.forget()

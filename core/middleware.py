@@ -25,6 +25,7 @@ from django.utils.cache import patch_vary_headers
 from api import problems
 from api.aliases import API_PREFIXES
 from api.exceptions import ApiError, TemporarilyUnavailable
+from api.platform import metrics, telemetry, traffic
 
 log = structlog.get_logger("handset.request")
 
@@ -32,7 +33,7 @@ Handler = Callable[[HttpRequest], HttpResponse]
 
 # Where the environment of a request tells that its body was refused already.
 REFUSAL = "handset.refusal"
-_PROBES = ("/health", "/api/v1/health")
+_PROBES = ("/health", "/api/v1/health", "/metrics")
 # SQLite has one writer at a time, and lets those who wait try again in no order: with more at once, some wait very long.
 _SQLITE_AT_ONCE = 8
 _TURN_SECONDS = 10
@@ -58,7 +59,7 @@ class LivenessMiddleware:
 
 
 class RequestLogMiddleware:
-    """Gives the request its id, and writes one line when it is over: what, how it ended, how long it took."""
+    """Gives the request its id, and when it is over counts it and writes one line: what, how it ended, how long it took."""
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
@@ -73,22 +74,47 @@ class RequestLogMiddleware:
             if not response.streaming and "Content-Length" not in response:
                 response["Content-Length"] = str(len(response.content))
             if not request.path_info.startswith((*_PROBES, "/static/")):
-                self._write_line(request, response, time.perf_counter() - started)
+                self._note(request, response, time.perf_counter() - started)
         return response
 
-    def _write_line(self, request: HttpRequest, response: HttpResponse, seconds: float) -> None:
+    def _note(self, request: HttpRequest, response: HttpResponse, seconds: float) -> None:
         caller = getattr(request, "caller", None)
         match = request.resolver_match
+        route = match.route if match else None
+        code = getattr(request, "problem_code", None)
+        metrics.count_request(request.method or "", route, response.status_code, code=code, seconds=seconds)
+        traffic.note(seconds, is_error=response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR)
         log.info(
             "request",
             method=request.method,
-            route=match.route if match else None,
+            route=route,
             status=response.status_code,
-            code=getattr(request, "problem_code", None),
+            code=code,
             duration_ms=round(seconds * 1000, 1),
             user=str(caller.user_id) if caller and caller.user_id else None,
             device=str(caller.device_id) if caller and caller.device_id else None,
         )
+
+
+class TraceMiddleware:
+    """Records a span for each request; here only where traces go somewhere."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info.startswith((*_PROBES, "/static/")):
+            return self.get_response(request)
+        with telemetry.request_span(request.headers) as span:
+            response = self.get_response(request)
+            match = request.resolver_match
+            route = match.route if match else "none"
+            span.update_name(f"{request.method} {route}")
+            span.set_attribute("http.request.method", request.method)
+            span.set_attribute("http.route", route)
+            span.set_attribute("http.response.status_code", response.status_code)
+            span.set_attribute("handset.request_id", request.request_id)  # type: ignore[attr-defined]  # set above
+            return response
 
 
 class ArrivalMiddleware:
@@ -112,7 +138,7 @@ class HostMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        is_probe = request.path_info.startswith("/health/")
+        is_probe = request.path_info.startswith(("/health/", "/metrics"))
         if not is_probe and not is_our_host(request.META.get("HTTP_HOST") or request.META.get("SERVER_NAME", "")):
             return problems.respond(request, problems.BadRequest("This server does not answer to that name."))
         return self.get_response(request)

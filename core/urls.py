@@ -13,6 +13,7 @@ urlpatterns = [
     path("", csrf_exempt(landing), name="landing"),
     path("health/", csrf_exempt(health.HealthView.as_view()), name="health"),
     path("health/ready/", csrf_exempt(health.ReadyView.as_view()), name="ready"),
+    path("metrics", csrf_exempt(health.MetricsView.as_view()), name="metrics"),
     path("", include("api.urls")),
     path("", include("api.pages.urls")),
     path(settings.CMS_PATH, include("api.cms.urls")),

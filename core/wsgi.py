@@ -19,6 +19,7 @@ django_application = get_wsgi_application()
 
 # Models exist only now.
 from api.exceptions import ApiError, TemporarilyUnavailable  # noqa: E402
+from api.platform import telemetry  # noqa: E402
 from api.problems import RequestTimedOut  # noqa: E402
 from api.requests import body_max_bytes  # noqa: E402
 from core.middleware import REFUSAL  # noqa: E402
@@ -105,4 +106,5 @@ def with_body(app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[byt
 
 
 refuse_unsafe_start()
+telemetry.start()
 application = with_body(django_application)

@@ -33,6 +33,10 @@ step "types"
 step "migrations say what the models say"
 "$PY" manage.py makemigrations --check --dry-run
 
+step "migrations run beside the code before them"
+# Refuses NOT NULL without a default of the database, dropping, renaming. The first one has no code before it.
+"$PY" manage.py lintmigrations api --settings tests.linting --sql-analyser sqlite --no-cache --quiet ok ignore --ignore-name 0001_initial
+
 step "docs/openapi.yaml says what the API does"
 "$PY" manage.py spectacular --validate --fail-on-warn --file "$work/openapi.yaml"
 up_to_date docs/openapi.yaml "$work/openapi.yaml"
@@ -62,7 +66,7 @@ step "the settings of a deployment"
 
 if command -v shellcheck >/dev/null; then
   step "shell scripts"
-  shellcheck entrypoint.sh tests/*.sh .ci/run
+  shellcheck entrypoint.sh deploy/*.sh tests/*.sh .ci/run
 fi
 
 printf '\nEverything holds.\n'

@@ -87,6 +87,7 @@ def _key(prefix: Any) -> Rows:
         "digest",
         "organization_id",
         "holder_id",
+        "membership_id",
         "scopes",
         "expires_at",
         "revoked_at",
@@ -98,13 +99,14 @@ def _key(prefix: Any) -> Rows:
 
 def _lives(row: Mapping[str, Any]) -> bool:
     is_over = row["revoked_at"] is not None or (row["expires_at"] is not None and row["expires_at"] <= timezone.now())
-    return not is_over and row["organization__deleted_at"] is None and bool(row["holder__is_active"])
+    has_holder = row["membership_id"] is not None and bool(row["holder__is_active"])
+    return not is_over and has_holder and row["organization__deleted_at"] is None
 
 
 def place_of(key: KeyClaims, memberships: Mapping[uuid.UUID, Member]) -> dict[uuid.UUID, Member]:
     """Where the key may do something: its organization, in its holder's role, which is the key's own place.
 
-    Raises ApiKeyInvalid once the holder has left.
+    Raises ApiKeyInvalid where the holder has no place by now.
     """
     place = memberships.get(key.organization_id)
     if place is None:

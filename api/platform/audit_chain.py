@@ -38,10 +38,12 @@ _PUBLIC = (
     "target_id",
     "device_id",
     "request_id",
+    "times",
 )
 # What a row is verified by.
 COLUMNS = ("id", *_PUBLIC, *PERSONAL, "key_id", "salt", "commitment", "digest", "number", "mac")
 BEGINNING = bytes(32)  # what the first row of all is chained to
+ERASED = "audit.erased"  # the action of a row that tells which rows were erased
 
 
 def commit(entry: AuditEntry) -> None:
@@ -62,9 +64,9 @@ def digest_of(row: Mapping[str, Any], commitment: bytes, key_id: str) -> bytes:
     return _keyed(key_id, b"row", _canonical([row[column] for column in _PUBLIC]) + commitment)
 
 
-def link_of(before: bytes, number: int, digest: bytes, key_id: str) -> bytes:
-    """What ties a row to the one before. Raises KeyError."""
-    return _keyed(key_id, b"link", before + number.to_bytes(8) + digest)
+def link_of(before: bytes, number: int, row_id: int, digest: bytes, key_id: str) -> bytes:
+    """What ties a row to the one before, and to its id, which it has only once it is written. Raises KeyError."""
+    return _keyed(key_id, b"link", before + number.to_bytes(8) + row_id.to_bytes(8, signed=True) + digest)
 
 
 def seal_of_day(day: AuditDay) -> bytes:
@@ -122,7 +124,7 @@ def seal(*, most: int = 1000) -> int:
     for key, digest, key_id in pending.values_list("id", "digest", "key_id")[:most]:
         # A row without a known key was not written by us: it is chained all the same, and found when it is verified.
         used = key_id if key_id in ring(settings.FIELD_KEYS).keys else day.key_id
-        head = link_of(head, number, bytes(digest), used)
+        head = link_of(head, number, key, bytes(digest), used)
         links.append((number, head, key))
         number += 1
     for start in range(0, len(links), _SEALED_BY_ONE_STATEMENT):
@@ -160,8 +162,13 @@ def _locked_day(today: date) -> AuditDay:
             continue  # the very first one, for which there is nothing to lock, was begun by somebody else
         if last is not None:
             log.info("audit.day_closed", day=str(last.day), count=last.count, head=bytes(last.head).hex())
-            outbox.enqueue("audit.keep_day", {"day": str(last.day)}, dedup_key=f"audit-day:{last.day}")
+            outbox.enqueue("audit.keep_day", {"day": str(last.day)}, dedup_key=keeping(last.day))
         return day
+
+
+def keeping(day: date) -> str:
+    """By what the message is known that has a closed day's copy made."""
+    return f"audit-day:{day}"
 
 
 def _day_after(last: AuditDay | None, today: date) -> AuditDay:
@@ -191,9 +198,28 @@ def remove_day(day: date, *, most: int = 5000) -> int:
     return AuditEntry.objects.filter(id__in=ids).delete()[0]
 
 
-def erase_personal(ids: Iterable[int]) -> int:
-    """Erases what is personal of rows, which then still stand in the chain; returns how many. Part of the caller's
-    transaction, which records it.
+def erase_personal(ids: Iterable[int]) -> list[int]:
+    """Erases what is personal of rows, which then still stand in the chain; returns which it was. Part of the caller's
+    transaction, which records them.
     """
-    rows = AuditEntry.objects.filter(id__in=list(ids), salt__isnull=False)
-    return rows.update(address=None, changes={}, reason="", salt=None)
+    rows = AuditEntry.objects.select_for_update().filter(id__in=list(ids), salt__isnull=False)
+    erased = list(rows.order_by("id").values_list("id", flat=True))
+    AuditEntry.objects.filter(id__in=erased).update(address=None, changes={}, reason="", salt=None)
+    return erased
+
+
+def spelled(ids: Sequence[int]) -> str:
+    """Ascending ids as a row tells of them: `3-7,9`."""
+    parts: list[list[int]] = []
+    for each in ids:
+        if parts and each == parts[-1][-1] + 1:
+            parts[-1] = [parts[-1][0], each]
+        else:
+            parts.append([each])
+    return ",".join("-".join(map(str, part)) for part in parts)
+
+
+def spans_of(spelling: str) -> list[tuple[int, int]]:
+    """The first and last of each run of ids that `spelled` has put together."""
+    runs = (run.split("-") for run in spelling.split(","))
+    return [(int(run[0]), int(run[-1])) for run in runs]

@@ -1,6 +1,8 @@
 """Whether the audit trail is as it was written: every row, every link, every day, and what was kept of the days elsewhere."""
 
 import hmac
+from array import array
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any, NamedTuple
@@ -10,12 +12,13 @@ from django.db.models import Count, Max
 from django.utils import timezone
 
 from api.exceptions import NotThere
-from api.models import AuditDay, AuditEntry
+from api.models import AuditDay, AuditEntry, OutboxMessage
 from api.platform import audit_chain, storage
-from api.platform.audit_chain import BEGINNING, COLUMNS
+from api.platform.audit_chain import BEGINNING, COLUMNS, ERASED
 
 _READ_AT_ONCE = 2000
-_COPIES_TOLD = 10
+_TOLD_MOST = 10  # of what comes in crowds
+_COPIED_WITHIN = timedelta(days=1)
 _LOOKED_BACK_DAYS = 31  # for days of which nothing is there any more, if it is not older itself
 
 
@@ -31,7 +34,8 @@ class Trail:
 
     def __init__(self) -> None:
         self.faults: list[str] = []
-        self._rows = self._erased = self._erasures = 0
+        self._rows = 0
+        self._erased = array("q")  # ids
 
     def verify(self) -> Verified:
         """Day after day, each as it is when its turn comes: rows are numbered meanwhile, and days begin."""
@@ -49,9 +53,8 @@ class Trail:
         for row in _rows(AuditEntry.objects.filter(number=None).order_by("id")):
             unsealed += 1
             self._check_row(row, f"row with id {row['id']}, not numbered yet")
-        if self._erased > self._erasures:
-            self.faults.append(f"{self._erased} rows were erased, and only {self._erasures} erasures recorded")
-        return Verified(self._rows, len(known), self._erased, unsealed)
+        self._look_for_erasures()
+        return Verified(self._rows, len(known), len(self._erased), unsealed)
 
     def _look_for_rows_outside(self) -> None:
         numbers = AuditEntry.objects.filter(number__isnull=False).order_by("number").values_list("number", flat=True)
@@ -64,7 +67,19 @@ class Trail:
     def _look_for_copies(self) -> None:
         """A copy of a row vouches for itself as well as the row; only that there are two tells."""
         copied = AuditEntry.objects.values("digest").annotate(rows=Count("id"), last=Max("id")).filter(rows__gt=1)
-        self.faults += [f"row with id {row['last']} is the copy of another" for row in copied[:_COPIES_TOLD]]
+        self.faults += [f"row with id {row['last']} is the copy of another" for row in copied[:_TOLD_MOST]]
+
+    def _look_for_erasures(self) -> None:
+        """Of each row that was erased, another one tells. They are read last: rows are erased during the walk, too."""
+        records = (row for row in _rows(AuditEntry.objects.filter(action=ERASED)) if _is_whole(row))
+        recorded = sorted(span for row in records for span in audit_chain.spans_of(row["changes"]["ids"][1]))
+        firsts = [first for first, _ in recorded]
+        unrecorded = []
+        for row_id in self._erased:
+            at = bisect_right(firsts, row_id) - 1
+            if at < 0 or recorded[at][1] < row_id:
+                unrecorded.append(row_id)
+        self.faults += [f"row with id {row_id} was erased by nobody" for row_id in unrecorded[:_TOLD_MOST]]
 
     def _look_for_days_beside(self, known: set[date]) -> None:
         """A day that went with all its rows has left its copy behind."""
@@ -88,7 +103,9 @@ class Trail:
             with storage.opened(kept_name(day.day)) as file:
                 kept = file.read()
         except NotThere:
-            return  # the present day, or one whose copy is still to be made
+            if _must_be_copied(day):
+                self.faults.append(f"of {day} nothing is kept elsewhere")
+            return
         if kept != kept_copy(day):
             self.faults.append(f"{day} is not what was kept of it elsewhere")
 
@@ -116,27 +133,38 @@ class Trail:
 
     def _check_link(self, row: Mapping[str, Any], head: bytes) -> None:
         try:
-            link = audit_chain.link_of(head, row["number"], bytes(row["digest"]), row["key_id"])
+            link = audit_chain.link_of(head, row["number"], row["id"], bytes(row["digest"]), row["key_id"])
         except KeyError:
             link = b""
         if not hmac.compare_digest(link, bytes(row["mac"] or b"")):
             self.faults.append(f"row {row['number']} does not follow the row before it")
 
     def _check_row(self, row: Mapping[str, Any], name: str) -> None:
-        commitment = bytes(row["commitment"])
-        try:
-            is_whole = hmac.compare_digest(bytes(row["digest"]), audit_chain.digest_of(row, commitment, row["key_id"]))
-        except KeyError:
-            is_whole = False
         if row["salt"] is None:
-            self._erased += 1
-            is_whole = is_whole and row["address"] is None and row["changes"] == {} and row["reason"] == ""
-        elif audit_chain.commitment_of(row, bytes(row["salt"])) != commitment:
-            is_whole = False
-        if not is_whole:
+            self._erased.append(row["id"])
+        if not _is_whole(row):
             self.faults.append(f"{name} was altered")
-        elif row["action"] == "audit.erased":
-            self._erasures += int(row["changes"]["rows"][1])
+
+
+def _is_whole(row: Mapping[str, Any]) -> bool:
+    commitment = bytes(row["commitment"])
+    try:
+        digest = audit_chain.digest_of(row, commitment, row["key_id"])
+    except KeyError:
+        return False
+    if not hmac.compare_digest(bytes(row["digest"]), digest):
+        return False
+    if row["salt"] is None:
+        return row["address"] is None and row["changes"] == {} and row["reason"] == ""
+    return audit_chain.commitment_of(row, bytes(row["salt"])) == commitment
+
+
+def _must_be_copied(day: AuditDay) -> bool:
+    """Whether a day is over, and nobody is about to make its copy."""
+    if not AuditDay.objects.filter(day__gt=day.day).exists():
+        return False
+    awaited = OutboxMessage.objects.filter(dedup_key=audit_chain.keeping(day.day), due_at__isnull=False)
+    return not awaited.filter(created_at__gt=timezone.now() - _COPIED_WITHIN).exists()
 
 
 def _days() -> Iterator[AuditDay]:

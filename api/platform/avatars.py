@@ -37,9 +37,14 @@ def save(name: str, squares: Squares) -> None:
     storage.save(name, squares.small)
 
 
+def objects_of(name: str) -> tuple[str, str]:
+    """The objects of an avatar."""
+    return name, _large(name)
+
+
 def delete(name: str) -> None:
     """Raises TemporarilyUnavailable."""
-    storage.delete((name, _large(name)))
+    storage.delete(objects_of(name))
 
 
 def addresses_of(name: str) -> dict[str, str] | None:

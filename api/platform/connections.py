@@ -1,6 +1,7 @@
 """Connections to the database, between requests."""
 
 import select
+import threading
 import time
 import weakref
 from typing import Any
@@ -8,11 +9,44 @@ from typing import Any
 from django.core.signals import request_finished, request_started
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+
+from api.platform import metrics
 
 # After a request a connection is believed to work for so long, unless the server has closed it.
 _TRUSTED_SECONDS = 1.0
 
 _used_at: "weakref.WeakKeyDictionary[BaseDatabaseWrapper, float]" = weakref.WeakKeyDictionary()
+
+
+# Every connection of the process that was ever opened and is not garbage, and when they were last counted.
+_opened: "weakref.WeakSet[BaseDatabaseWrapper]" = weakref.WeakSet()
+_counting = threading.Lock()
+_counted_at = 0.0
+
+
+def watch() -> None:
+    """From now on every statement is timed, and open connections are counted."""
+    connection_created.connect(_note_opened)
+    request_finished.connect(_count_open)
+
+
+def _note_opened(connection: BaseDatabaseWrapper, **_: Any) -> None:
+    if metrics.timed_query not in connection.execute_wrappers:
+        connection.execute_wrappers.append(metrics.timed_query)
+    with _counting:
+        _opened.add(connection)
+    _count_open(is_new=True)
+
+
+def _count_open(*, is_new: bool = False, **_: Any) -> None:
+    """Once a second is enough; what is closed in between is no news."""
+    global _counted_at  # noqa: PLW0603 -- of the process
+    now = time.monotonic()
+    if is_new or now - _counted_at > _TRUSTED_SECONDS:
+        with _counting:
+            _counted_at = now
+            metrics.CONNECTIONS.set(sum(each.connection is not None for each in _opened))
 
 
 def trust_recent() -> None:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.db import OperationalError, connection
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from api.exceptions import ApiError, Forbidden, NotThere
@@ -130,14 +131,24 @@ def hand_over(principal: str, *, to: str, organizations: tuple[uuid.UUID, uuid.U
     """Makes the answers of a principal, the newest thousand, those of another: what one has not heard of, the other is
     told. What needed a place in the first of `organizations` needs it in the second from now on.
     """
-    first, last = (_half(principal.encode()) + end * 16 for end in (b"\0", b"\xff"))
-    kept = IdempotencyKey.objects.filter(scope__gte=first, scope__lte=last).order_by("-claimed_at")
+    kept = _answers_to(principal).order_by("-claimed_at")
     renamed = {before.hex: after.hex for before, after in [organizations]}
     for scope, permissions in list(kept.values_list("scope", "permissions")[:_HANDED_OVER_MOST]):
         needed = [[renamed.get(organization, organization), roles] for organization, roles in permissions or ()]
         IdempotencyKey.objects.filter(scope=scope).update(
             scope=_half(to.encode()) + bytes(scope)[16:], permissions=needed
         )
+
+
+def _answers_to(principal: str) -> "QuerySet[IdempotencyKey]":
+    first, last = (_half(principal.encode()) + end * 16 for end in (b"\0", b"\xff"))
+    return IdempotencyKey.objects.filter(scope__gte=first, scope__lte=last)
+
+
+def forget_answers_to(principal: str, *, most: int) -> int:
+    """Deletes up to `most` answers to a principal who is gone; returns how many."""
+    scopes = list(_answers_to(principal).values_list("scope", flat=True)[:most])
+    return IdempotencyKey.objects.filter(scope__in=scopes).delete()[0]
 
 
 def forget_answers(*, most: int = 1000) -> int:

@@ -23,8 +23,16 @@ def original_of(name: str, media_type: str) -> str:
 
 def objects_of(name: str) -> list[str]:
     """Every object that there can be under a name."""
-    originals = [original_of(name, media_type) for media_type in _SUFFIXES]
-    return [*originals, *(_variant_of(name, variant) for variant in VARIANTS)]
+    return sorted({found for media_type in _SUFFIXES for found in objects_of_image(name, media_type)})
+
+
+def objects_of_image(name: str, media_type: str) -> list[str]:
+    """The objects that there are of an image."""
+    return [original_of(name, media_type), *(_variant_of(name, variant) for variant in VARIANTS)]
+
+
+# The original and its variants.
+FILES_OF_ONE = 1 + len(VARIANTS)
 
 
 def save(name: str, rendition: Rendition) -> None:

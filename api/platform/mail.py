@@ -15,6 +15,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.message import EmailMessage
 
 from api.models.base import ascii_domain
+from api.platform import metrics
 
 
 class MailNotTaken(Exception):
@@ -51,8 +52,10 @@ def send(mail: Mail, *, reference: str) -> None:
     except Exception as error:  # noqa: BLE001 -- each backend has errors of its own
         # Servers and backends name the recipient; the text, and a traceback with the error in it, go to logs and lists.
         names = f"{re.escape(mail.to)}|{re.escape(recipient)}"
+        metrics.MAILS.labels("refused").inc()
         reason = re.sub(names, "<recipient>", f"{type(error).__name__}: {error}", flags=re.IGNORECASE)
         raise MailNotTaken(reason) from None
+    metrics.MAILS.labels("taken").inc()
 
 
 def _recipient(address: str) -> str:

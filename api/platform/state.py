@@ -17,6 +17,8 @@ from redis.backoff import NoBackoff
 from redis.commands.core import Script
 from redis.retry import Retry
 
+from api.platform import metrics
+
 # When the state store was found new or lost (seconds), and by which run of the server: what was remembered before then
 # is not remembered any more.
 EPOCH_KEY = "epoch"
@@ -129,10 +131,12 @@ def guarded() -> Iterator["redis.Redis"]:
     """The client, with everything that can go wrong between here and Redis as StateUnavailable."""
     url = settings.REDIS_STATE_URL
     if time.monotonic() < _silent_until.get(url, 0):
+        metrics.STATE_FAILURES.inc()
         raise StateUnavailable("it did not answer a moment ago")
     try:
         yield client()
     except (redis.RedisError, OSError) as error:
         if isinstance(error, redis.TimeoutError):
             _silent_until[url] = time.monotonic() + _SILENCE_SECONDS
+        metrics.STATE_FAILURES.inc()
         raise StateUnavailable(str(error)) from error

@@ -69,6 +69,12 @@ def statement(build: Callable[..., Rows]) -> Callable[..., Statement]:
     return of
 
 
+def read(rows: Rows, alias: str) -> list[dict[str, Any]]:
+    """The rows of a `.values()` queryset that is asked once, converted in less time than Django takes."""
+    found = _compiled(lambda: rows, (), (), alias)
+    return found.run([]) if found else []
+
+
 def insert(rows: Sequence[Model]) -> None:
     """Stores new rows of one model in one statement, as `bulk_create` does; keys that the database gives stay unknown."""
     compiled = _kept.insertion(type(rows[0]))

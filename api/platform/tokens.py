@@ -27,6 +27,7 @@ from rest_framework_simplejwt.tokens import AccessToken as SimpleAccessToken
 
 from api.exceptions import ApiError
 from api.models import Session
+from api.platform import metrics
 from api.platform.keys import b64url, purpose_key
 
 ACCESS_TOKEN_MAX_CHARS = 4096
@@ -207,6 +208,7 @@ def issue_access_token(session: Session) -> str:
         token["cnf"] = {"jkt": _thumbprint(session.device.public_key)}  # RFC 7800, RFC 9449 §6.1
     if session.first_used_at is None:
         token["first"] = True
+    metrics.TOKENS.labels(token["scope"]).inc()
     return str(token)
 
 

@@ -3,6 +3,7 @@
 What the properties mean is not said here.
 """
 
+import binascii
 import quopri
 import re
 from collections.abc import Iterator, Sequence
@@ -30,14 +31,25 @@ class Property(NamedTuple):
     def text(self) -> str:
         return unescaped(self.value).strip()
 
+    @property
+    def content(self) -> bytes:
+        """What a value in base64 holds, or a `data:` address in it; nothing of whatever is neither. No other address is read."""
+        head, _, rest = self.text.rpartition(";base64,")
+        try:
+            return binascii.a2b_base64(re.sub(r"\s", "", rest), strict_mode=True) if head[:5] in {"", "data:"} else b""
+        except ValueError:
+            return b""
+
 
 def unescaped(value: str) -> str:
     return re.sub(r"\\(.)", lambda match: "\n" if match[1] in "nN" else match[1], value, flags=re.DOTALL)
 
 
+_ESCAPES = str.maketrans({"\\": "\\\\", ",": "\\,", ";": "\\;", "\n": "\\n"})
+
+
 def escaped(text: str) -> str:
-    quoted = re.sub(r"([\\,;])", r"\\\1", text)
-    return quoted.replace("\r\n", "\n").replace("\n", "\\n")
+    return text.replace("\r\n", "\n").translate(_ESCAPES)
 
 
 def text_of(content: bytes) -> str:
@@ -121,6 +133,11 @@ def card_of(lines: Sequence[tuple[str, str]]) -> str:
 
 def _folded(line: str) -> str:
     """A line in pieces of 75 octets, none of which parts a character."""
+    if len(line.encode()) <= _FOLDED_OCTETS:
+        return f"{line}\r\n"
+    if line.isascii():
+        rest = (line[at : at + _FOLDED_OCTETS - 1] for at in range(_FOLDED_OCTETS, len(line), _FOLDED_OCTETS - 1))
+        return "\r\n ".join([line[:_FOLDED_OCTETS], *rest]) + "\r\n"
     pieces, piece, octets = [], "", 0
     for character in line:
         size = len(character.encode())

@@ -53,6 +53,8 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "corsheaders",
+    "core.accounts.UnusedAccounts",
+    "allauth.mfa",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -119,6 +121,8 @@ AUTH_USER_MODEL = "api.User"
 # `json` for machines, `console` for people.
 LOG_FORMAT = env.choice("LOG_FORMAT", "console" if EMBEDDED else "json", {"json", "console"})
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", {"DEBUG", "INFO", "WARNING", "ERROR"})
+# Where processes that are no web server answer /metrics, to whoever reaches the port. 0: nowhere.
+METRICS_PORT = env.integer("METRICS_PORT", 0)
 LOGGING_CONFIG = None  # core.logs configures logging, from CoreConfig.ready()
 
 # The address as typed is not unique; its normalised form, `email_identity`, is (auth.W004).

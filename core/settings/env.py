@@ -88,6 +88,14 @@ def integer(name: str, default: int, *, minimum: int = 0) -> int:
     return value
 
 
+def ratio(name: str, default: float) -> float:
+    """A number from 0 to 1."""
+    value = _read(name, default, float)
+    if not 0 <= value <= 1:
+        raise ImproperlyConfigured(f"{name} must be from 0 to 1")
+    return value
+
+
 def words(name: str, default: list[str] | None = None) -> list[str]:
     """A comma-separated list."""
     return _read(name, default or [], lambda raw: [word.strip() for word in raw.split(",") if word.strip()])

@@ -102,5 +102,7 @@ SPECTACULAR_SETTINGS = {
         "PlatformEnum": "api.models.onboarding.Platform",
         "TrustEnum": "api.models.devices.Trust",
         "RoleEnum": "api.models.orgs.Role",
+        "StateEnum": "api.models.jobs.JobState",
+        "UploadStateEnum": "api.models.images.UploadState",
     },
 }

@@ -48,6 +48,9 @@ UNACTIVATED_DEVICE_SECONDS = 24 * 3600
 # How long the signed address of a file is good; it stays the same for half of that.
 FILE_URL_SECONDS = env.integer("FILE_URL_SECONDS", 900, minimum=60)
 
+# How long the archive of an export is kept, and its mailed link good.
+EXPORT_RETENTION_DAYS = env.integer("EXPORT_RETENTION_DAYS", 7, minimum=1)
+
 # Which calls must carry a signature beyond the token endpoints: tokens, sensitive, unsafe, all.
 DEVICE_SIGNATURE_POLICY = env.choice("DEVICE_SIGNATURE_POLICY", "tokens", {"tokens", "sensitive", "unsafe", "all"})
 # A signature counts from 300 s in the past to 60 s in the future; its nonce is kept a little longer than that.
@@ -71,8 +74,13 @@ PLAY_INTEGRITY_VERIFICATION_KEY = env.text("PLAY_INTEGRITY_VERIFICATION_KEY")
 # How long rows of the audit trail are kept; 0: for good. Whole days go.
 AUDIT_RETENTION_DAYS = env.integer("AUDIT_RETENTION_DAYS", 730)
 
+# How long an account that was given up can be had back by signing in; 0: it is erased at once.
+ERASURE_GRACE_DAYS = env.integer("ERASURE_GRACE_DAYS", 0)
+
 # Of the embedded default's demo logins.
 DEMO_PASSWORD = env.kept("demo_password", lambda: secrets.token_urlsafe(12)) if EMBEDDED else ""
+# Whether the embedded default begins with made-up people and devices, so that the CMS has something to show.
+DEMO_SEED = env.flag("DEMO_SEED", default=True)
 
 # Read by `manage.py createsuperuser`, as Django names it.
 SUPERUSER_PASSWORD = env.text("DJANGO_SUPERUSER_PASSWORD")
@@ -111,7 +119,7 @@ AUTHENTICATION_BACKENDS = ["api.cms.access.StaffBackend"]
 # Tightens or loosens who may do what in an organization: JSON object, action -> list of roles.
 ORG_PERMISSIONS = env.text("ORG_PERMISSIONS", "{}")
 
-# Operators read details of /health/ with this bearer token.
+# Operators read the details of /health/, and Prometheus /metrics, with this bearer token.
 METRICS_TOKEN = env.text("METRICS_TOKEN")
 
 # Staff pages: cookies, transport, framing.
@@ -127,12 +135,26 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not EMBEDDED
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 CSRF_FAILURE_VIEW = "api.problems.csrf_failure"
 SECURE_SSL_REDIRECT = not EMBEDDED
-SECURE_REDIRECT_EXEMPT = [r"^health/", r"^api/v1/health$"]
+SECURE_REDIRECT_EXEMPT = [r"^health/", r"^api/v1/health$", r"^metrics$"]
 SECURE_PROXY_SSL_HEADER = None if EMBEDDED else ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_HSTS_SECONDS = 0 if EMBEDDED else 31_536_000
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not EMBEDDED
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+
+# Staff show a second factor. False skips it; only the embedded default may.
+STAFF_SECOND_FACTOR = env.flag("STAFF_SECOND_FACTOR", default=True)
+# How long somebody who has shown a password has for the second step (seconds).
+SECOND_STEP_SECONDS = 600
+# How long staff may look through somebody's eyes (seconds).
+VIEW_AS_SECONDS = 900
+# Its mechanisms: api.platform.factors. A code counts for its half minute and the two beside it.
+MFA_ADAPTER = "api.platform.factors.SealedSecrets"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_TOTP_ISSUER = "Handset CMS"
+MFA_TOTP_TOLERANCE = 1
+MFA_RECOVERY_CODE_DIGITS = 10
+ACCOUNT_EMAIL_VERIFICATION = "none"
 
 # Under the names of Django 6, whose middleware replaces ours one day.
 SECURE_CSP = {

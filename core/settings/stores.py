@@ -86,10 +86,13 @@ def _redis_cache(url: str, *, ignore_exceptions: bool) -> dict[str, Any]:
     }
 
 
+_IN_PROCESS = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+
 CACHES: dict[str, dict[str, Any]] = {
-    "default": _redis_cache(REDIS_CACHE_URL, ignore_exceptions=True)
-    if REDIS_CACHE_URL
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    # What Django's own code and others find: fails open without a word.
+    "default": _redis_cache(REDIS_CACHE_URL, ignore_exceptions=True) if REDIS_CACHE_URL else _IN_PROCESS,
+    # The same store, telling api.platform.cache when it fails, which then opens and counts it.
+    "telling": _redis_cache(REDIS_CACHE_URL, ignore_exceptions=False) if REDIS_CACHE_URL else _IN_PROCESS,
     # What django-ratelimit counts in; closed when the store is down.
     "counters": _redis_cache(REDIS_STATE_URL, ignore_exceptions=False)
     if REDIS_STATE_URL
@@ -135,8 +138,13 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 # failed, the second ends the process.
 CELERY_TASK_SOFT_TIME_LIMIT = 240
 CELERY_TASK_TIME_LIMIT = 270
+# Jobs may take hours, so that they have a queue of their own; a worker that is told of no queue serves both.
+CELERY_TASK_QUEUES: dict[str, dict[str, Any]] = {"celery": {}, "jobs": {}}
+CELERY_TASK_DEFAULT_QUEUE = "celery"
+CELERY_TASK_ROUTES = {"outbox.run_job": {"queue": "jobs"}}
 CELERY_BEAT_SCHEDULE = {
     "outbox": {"task": "outbox.run", "schedule": 2.0, "options": {"expires": 2}},
+    "jobs": {"task": "outbox.run_job", "schedule": 2.0, "options": {"expires": 2}},
     "schedule": {"task": "outbox.schedule", "schedule": 60.0, "options": {"expires": 60}},
 }
 
@@ -146,7 +154,11 @@ SCHEDULE = {
     "audit.sweep": 3600,
     "auth.sweep": 3600,
     "contacts.sweep": 3600,
+    "erasure.sweep": 3600,
+    "export.sweep": 3600,
+    "images.sweep": 3600,
     "jobs.sweep": 600,
     "onboarding.sweep": 3600,
     "orgs.sweep": 3600,
+    "staff.roll_up": 300,
 }

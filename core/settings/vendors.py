@@ -3,7 +3,7 @@
 from django.core.exceptions import ImproperlyConfigured
 
 from core.settings import env
-from core.settings.base import EMBEDDED, PORT
+from core.settings.base import EMBEDDED, MIDDLEWARE, PORT
 
 # Where the links of mails lead: this server's own pages, or an app's site that knows the same paths.
 FRONTEND_URL = env.text("FRONTEND_URL", f"http://localhost:{PORT}" if EMBEDDED else "").rstrip("/")
@@ -78,3 +78,12 @@ OIDC_PROVIDERS = {
 } | env.json_object("OIDC_PROVIDERS")
 # For each of the two documents that an issuer's keys are found by.
 OIDC_TIMEOUT_SECONDS = 3
+
+# Where errors that nobody expected are reported. Empty: to nobody.
+SENTRY_DSN = env.text("SENTRY_DSN")
+# Where traces go, by OTLP over HTTP. Empty: none are made.
+OTEL_EXPORTER_OTLP_ENDPOINT = env.text("OTEL_EXPORTER_OTLP_ENDPOINT")
+# Which part of the requests and tasks is traced, from 0 to 1.
+OTEL_TRACES_RATIO = env.ratio("OTEL_TRACES_RATIO", 0.1)
+if OTEL_EXPORTER_OTLP_ENDPOINT:
+    MIDDLEWARE.insert(MIDDLEWARE.index("core.middleware.RequestLogMiddleware") + 1, "core.middleware.TraceMiddleware")

@@ -53,6 +53,7 @@ def test_a_row_says_all_that_is_known_about_the_caller() -> None:
         "request_id": "from-the-phone",
         "changes": {"role": ["admin", None], "name": ["Zoë 🍣", "x"]},
         "reason": "",
+        "times": 1,
     }
 
 

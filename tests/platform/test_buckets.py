@@ -1,15 +1,7 @@
 """Files in a bucket: the same door, over HTTP, against a server that speaks S3."""
 
-import os
-import socket
-import subprocess
-import sys
-import threading
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,87 +9,18 @@ import boto3
 import pytest
 import time_machine
 from django.core.files.storage import default_storage
+from django.utils import timezone
 from handset_client import Call
 
 from api.apis.jobs import services as jobs
 from api.exceptions import NotThere, TemporarilyUnavailable
 from api.models import User
 from api.platform import storage
+from tests.buckets import BUCKET
 from tests.conftest import Person
 from tests.pictures import BOUNDARY, corners_of, photo, picture_form
 
 NAME = "avatars/x1/avatar-ada-20261121T093000-7KQ2MX.webp"
-BUCKET = "handset-files"
-START_SECONDS = 60
-
-
-@pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server that speaks S3, in a process of its own, with one empty bucket."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    log = tmp_path_factory.mktemp("moto") / "log"
-    with log.open("wb") as sink:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "moto.server", "--host", "127.0.0.1", "--port", str(port)],
-            env={**os.environ, "S3_IGNORE_SUBDOMAIN_BUCKETNAME": "true"},
-            stdin=subprocess.DEVNULL,
-            stdout=sink,
-            stderr=sink,
-        )
-    try:
-        url = f"http://127.0.0.1:{port}"
-        _wait_until_up(server, url, log)
-        client = boto3.client(
-            "s3", endpoint_url=url, region_name="eu-central-1", aws_access_key_id="key", aws_secret_access_key="secret"
-        )
-        client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
-        client.close()
-        yield url
-    finally:
-        server.terminate()
-        server.wait(15)
-
-
-def _wait_until_up(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            urllib.request.urlopen(url, timeout=5).close()
-            return
-        except OSError:
-            assert server.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
-            threading.Event().wait(0.05)
-
-
-@pytest.fixture
-def bucket(settings: Any, endpoint: str) -> Iterator[str]:
-    """Files go to the bucket, as a deployment's settings say it."""
-    yield from _bucket_at(settings, endpoint)
-
-
-@pytest.fixture
-def gone(settings: Any) -> Iterator[str]:
-    """The bucket's server does not answer."""
-    with socket.socket() as taken:  # bound, and not listening: nobody else gets it, and every connection is refused
-        taken.bind(("127.0.0.1", 0))
-        yield from _bucket_at(settings, f"http://127.0.0.1:{taken.getsockname()[1]}")
-
-
-def _bucket_at(settings: Any, endpoint: str) -> Iterator[str]:
-    options = {
-        "bucket_name": BUCKET,
-        "endpoint_url": endpoint,
-        "region_name": "eu-central-1",
-        "access_key": "key",
-        "secret_key": "secret",
-    }
-    default = {"BACKEND": "api.platform.buckets.Bucket", "OPTIONS": options}
-    settings.STORAGES = {**settings.STORAGES, "default": default}
-    yield endpoint
-    default_storage.connection.meta.client.close()
 
 
 def load(address: str) -> tuple[int, bytes, str]:
@@ -119,6 +42,17 @@ def test_the_door_is_the_same(bucket: str) -> None:
     assert not storage.exists(NAME)
     with pytest.raises(NotThere):
         storage.opened(NAME)
+
+
+def test_everything_in_it_is_listed_in_pages(bucket: str) -> None:
+    names = [f"other/{number}" for number in range(3)]
+    for name in names:
+        storage.save(name, b"12345")
+    found = {stored.name: stored for stored in storage.listed() if stored.name in names}
+    assert sorted(found) == names
+    assert found[names[0]].size_bytes == 5
+    assert abs((found[names[0]].written_at - timezone.now()).total_seconds()) < 60
+    storage.delete(names)
 
 
 def test_an_address_leads_to_the_bucket_and_is_the_same_for_a_while(bucket: str, settings: Any) -> None:
@@ -183,3 +117,63 @@ def test_a_bucket_that_does_not_answer_is_503_and_changes_nothing(alice: Person,
     for call in (lambda: storage.exists(NAME), lambda: storage.opened(NAME), lambda: storage.delete([NAME])):
         with pytest.raises(TemporarilyUnavailable):
             call()
+
+
+# -- what is written piece by piece
+
+ARCHIVE = "exports/x1/handset.zip"
+PIECE = bytes(range(256)) * 2**12  # 1 MiB
+
+
+def uploads_left() -> list[Any]:
+    client = default_storage.connection.meta.client
+    found: list[Any] = client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
+    return found
+
+
+def test_a_large_object_goes_in_parts_and_is_there_when_it_is_whole(bucket: str) -> None:
+    with storage.writing(ARCHIVE) as stream:
+        for _ in range(19):
+            stream.write(PIECE)
+        assert not storage.exists(ARCHIVE)
+    assert stream.size_bytes == 19 * 2**20
+    assert load(storage.short_address_of(ARCHIVE, seconds=60)) == (200, PIECE * 19, "application/zip")
+    file, size_bytes = storage.fetched(ARCHIVE)
+    with file:
+        assert (file.read(3), size_bytes) == (PIECE[:3], stream.size_bytes)
+    storage.discard(ARCHIVE)
+    assert (storage.exists(ARCHIVE), uploads_left()) == (False, [])
+    with pytest.raises(NotThere):
+        storage.fetched(ARCHIVE)
+
+
+def write_and_fail() -> None:
+    with storage.writing(ARCHIVE) as stream:
+        stream.write(PIECE * 9)
+        raise LookupError
+
+
+def test_what_fails_half_way_leaves_nothing(bucket: str) -> None:
+    with pytest.raises(LookupError):
+        write_and_fail()
+    assert (storage.exists(ARCHIVE), uploads_left()) == (False, [])
+
+
+def test_what_a_process_left_that_died_is_discarded(bucket: str) -> None:
+    default_storage.begin(ARCHIVE).write(PIECE * 9)
+    assert len(uploads_left()) == 1
+    storage.discard(ARCHIVE)
+    assert uploads_left() == []
+
+
+def test_an_empty_object_is_one(bucket: str) -> None:
+    with storage.writing(ARCHIVE):
+        pass
+    assert load(storage.short_address_of(ARCHIVE, seconds=60))[:2] == (200, b"")
+    storage.discard(ARCHIVE)
+
+
+@pytest.mark.parametrize("call", [write_and_fail, lambda: storage.discard(ARCHIVE), lambda: storage.fetched(ARCHIVE)])
+def test_a_bucket_that_is_gone_is_told_as_such_of_large_objects_too(gone: str, call: Any) -> None:
+    with pytest.raises(TemporarilyUnavailable):
+        call()
