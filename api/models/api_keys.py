@@ -4,20 +4,23 @@ from django.conf import settings
 from django.db import models
 
 from api.models.base import DigestField, IdentityField, TimeStamped, uuid7
-from api.models.orgs import Organization
+from api.models.orgs import Membership, Organization
 
 
 class ApiKey(TimeStamped):
     """What a service proves itself by. The key itself is stored nowhere: its beginning, which may be shown, and a digest.
 
-    `holder` is who made or last rotated it. A key can do what its scopes say and its holder's role allows, so it ends with
-    the holder's membership; whoever rotates it takes it over.
+    `holder` is who made or last rotated it. A key can do what its scopes say and its holder's role allows, and ends with
+    the very membership by which it was made: who is taken in again has another one. Whoever rotates it takes it over.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="api_keys", db_index=False)
     holder = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="api_keys"
+    )
+    membership = models.ForeignKey(
+        Membership, null=True, blank=True, on_delete=models.SET_NULL, related_name="api_keys"
     )
     name = models.CharField(max_length=100)
     prefix = IdentityField(unique=True)

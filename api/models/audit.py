@@ -28,15 +28,9 @@ class Outcome(models.TextChoices):
     REFUSED = "refused"
 
 
-class AuditEntry(models.Model):
-    """One event. References are plain ids, not foreign keys: the trail outlives what it speaks of.
+class AuditedEvent(models.Model):
+    """What is told of an event. References are plain ids, not foreign keys: the trail outlives what it speaks of."""
 
-    `commitment` is a digest of what is personal (address, changes, reason) with the salt, `digest` a keyed one of all the
-    rest and the commitment. A number and its `mac`, the link to the row before, come a little later (`AuditDay`). So
-    what is personal can be erased, with the salt, and the chain still holds.
-    """
-
-    id = models.BigAutoField(primary_key=True)
     at = models.DateTimeField()
     action = models.CharField(max_length=64)  # such as device.revoked
     outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.SUCCESS)
@@ -54,7 +48,21 @@ class AuditEntry(models.Model):
     request_id = models.CharField(max_length=64, blank=True)
     changes = models.JSONField(default=dict)  # field -> [before, after]; never a secret
     reason = models.CharField(max_length=500, blank=True)
+    times = models.PositiveIntegerField(default=1)  # how often it was so, where one row tells of several refusals
 
+    class Meta:
+        abstract = True
+
+
+class AuditEntry(AuditedEvent):
+    """One event, or the refusals of a minute after the first of them.
+
+    `commitment` is a digest of what is personal (address, changes, reason) with the salt, `digest` a keyed one of all the
+    rest and the commitment. A number and its `mac`, the link to the row before, come a little later (`AuditDay`). So
+    what is personal can be erased, with the salt, and the chain still holds.
+    """
+
+    id = models.BigAutoField(primary_key=True)
     key_id = models.CharField(max_length=32, blank=True)  # of the ring that `digest` is keyed with
     salt = models.BinaryField(max_length=16, null=True)
     commitment = DigestField(default=bytes(32))
@@ -72,11 +80,30 @@ class AuditEntry(models.Model):
         )
         indexes = (
             models.Index(fields=["organization_id", "id"], name="audit_of_organization"),
-            models.Index(fields=["target_kind", "target_id", "id"], name="audit_of_target"),
+            models.Index(fields=["organization_id", "action", "id"], name="audit_of_organization_action"),
+            models.Index(fields=["target_id", "id"], name="audit_of_target"),
             models.Index(fields=["actor_id", "id"], name="audit_of_actor"),
+            models.Index(fields=["on_behalf_of", "id"], name="audit_on_behalf_of"),
             models.Index(fields=["action", "at"], name="audit_of_action"),
             models.Index(fields=["at"], name="audit_by_time"),
         )
+
+
+class RefusalTally(AuditedEvent):
+    """The refusals of one kind within a minute: the first has its row in the trail already, the others get one together
+    when the minute is over, as the last of them was.
+    """
+
+    key = DigestField(primary_key=True)
+    times = models.PositiveIntegerField(default=0)
+    minute_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "refusal_tally"
+        indexes = (models.Index(fields=["minute_at"], name="refusal_tally_minute"),)
+
+    def __str__(self) -> str:
+        return f"{self.action} ×{self.times}"
 
 
 class AuditDay(models.Model):

@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.db import models
 
-from api.models.base import DigestField, IdentityField, TimeStamped, uuid7
+from api.models.base import DigestField, IdentityField, TimeStamped, one_of, uuid7
 from api.models.devices import Device
 
 
@@ -20,6 +20,7 @@ class EndReason(models.TextChoices):
     EMAIL_CHANGED = "email_changed"
     ADDRESS_PROVED = "address_proved"  # by somebody else than who had signed up with it
     DISOWNED = "disowned"  # "this was not me"
+    ACCOUNT_DELETED = "account_deleted"
 
 
 # Whoever had the session may be somebody else than the person: on their device the person is not known.
@@ -195,3 +196,59 @@ class SignInFailures(models.Model):
         db_table = "sign_in_failures"
         verbose_name_plural = "sign-in failures"
         indexes = (models.Index(fields=["updated_at"], name="sign_in_failures_by_age"),)
+
+
+class ShownFactor(models.TextChoices):
+    """What was shown beside the password, or in its place."""
+
+    TOTP = "totp"
+    PASSKEY = "passkey"
+    RECOVERY_CODE = "recovery_code"
+    NONE = "none"  # skipped, which only the embedded default does
+
+
+class StaffSession(TimeStamped):
+    """A browser in which somebody has signed in to the CMS with both factors. Nobody is in without such a row."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="staff_sessions", db_index=False
+    )
+    user_auth_version = models.PositiveIntegerField()
+    factor = models.CharField(max_length=20, choices=ShownFactor)
+    proved_at = models.DateTimeField()  # the last time that both factors were shown
+    seen_at = models.DateTimeField()  # to the minute
+    address = models.GenericIPAddressField(null=True, blank=True)
+    user_agent = models.CharField(max_length=300, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    ended_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    # Through whose eyes its person looks at the moment, and until when at most.
+    viewing = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    viewing_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "staff_session"
+        constraints = (one_of("factor", ShownFactor, name="staff_session_factor"),)
+        indexes = (
+            models.Index(fields=["user", "id"], name="staff_session_of_person"),
+            models.Index(fields=["seen_at"], name="staff_session_by_use"),
+            models.Index(fields=["viewing_until"], name="staff_session_viewing"),
+        )
+
+
+class StaffRole(TimeStamped):
+    """What a role covers, where somebody has changed it: the row wins over `api.platform.staff.ROLES`."""
+
+    name = models.CharField(max_length=50, primary_key=True)
+    actions = models.JSONField(default=list)  # names of actions, sorted
+    version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        db_table = "staff_role"
+
+    def __str__(self) -> str:
+        return self.name

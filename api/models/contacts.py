@@ -47,7 +47,10 @@ class Contact(TimeStamped):
     version = models.PositiveIntegerField(default=1)
     change_seq = models.PositiveBigIntegerField()
     deleted_at = models.DateTimeField(null=True, blank=True)
-    merged_into = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="merged")
+    # Of a tombstone that another contact has taken in: that one, which is never a tombstone of this kind itself.
+    merged_into = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="merged", db_index=False
+    )
 
     class Meta:
         db_table = "contact"
@@ -62,7 +65,7 @@ class Contact(TimeStamped):
             models.Index(fields=["organization", "email_key", "id"], name="contact_by_email"),
             models.Index(fields=["organization", "created_at", "id"], name="contact_by_creation"),
             models.Index(fields=["organization", "updated_at", "id"], name="contact_by_update"),
-            models.Index(fields=["deleted_at"], name="contact_tombstones"),
+            models.Index(fields=["merged_into", "deleted_at"], name="contact_tombstones"),
         )
 
     def __str__(self) -> str:
@@ -82,3 +85,29 @@ class ContactTerm(models.Model):
         constraints = (models.UniqueConstraint(fields=["contact", "term"], name="contact_term_once"),)
         # Holds all that a search reads.
         indexes = (models.Index(fields=["organization", "term", "contact", "weight"], name="contact_term_search"),)
+
+    def __str__(self) -> str:
+        return self.term
+
+
+class ContactIdentity(models.Model):
+    """Something by which a contact may be the same as another: an address, a number, its name.
+
+    Of the contacts of an organization that have a value one is the first, and all others repeat it: so duplicates are
+    read along an index, and nobody looks for them.
+    """
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+", db_index=False)
+    value = IdentityField()
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="identities", db_index=False)
+    is_repeat = models.BooleanField()
+
+    class Meta:
+        db_table = "contact_identity"
+        constraints = (models.UniqueConstraint(fields=["contact", "value"], name="contact_identity_once"),)
+        indexes = (
+            models.Index(fields=["organization", "is_repeat", "value", "contact"], name="contact_identity_repeats"),
+        )
+
+    def __str__(self) -> str:
+        return self.value

@@ -71,7 +71,9 @@ class Device(TimeStamped):
             models.Index(fields=["activated_at", "created_at"], name="device_never_activated"),
             models.Index(fields=["created_at", "id"], name="device_by_age"),
             models.Index(fields=["platform", "created_at", "id"], name="device_by_platform"),
+            models.Index(fields=["platform", "activated_at", "created_at"], name="device_unused_of_platform"),
             models.Index(fields=["revoked_at", "id"], name="device_revoked"),
+            models.Index(fields=["platform", "revoked_at", "id"], name="device_revoked_of_platform"),
             models.Index(fields=["last_seen_at"], name="device_last_seen"),
         )
 

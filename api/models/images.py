@@ -53,6 +53,63 @@ class Image(TimeStamped):
         return self.title or str(self.uid)
 
 
+class UploadState(models.TextChoices):
+    """What an upload's row and its job say together."""
+
+    WAITING = "waiting"  # for what was announced
+    PROCESSING = "processing"
+    DONE = "done"
+    REFUSED = "refused"
+
+
+class ImageUpload(TimeStamped):
+    """A picture that a client sends straight to the store. Its id is the `uid` of the image that becomes of it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    creator = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False)
+    name = models.CharField(max_length=100, unique=True)  # of the object; another one than the image's
+    parts_id = models.CharField(max_length=1024, blank=True)  # what the store calls its parts together
+
+    # What was announced; the image's own facts are found out.
+    media_type = models.CharField(max_length=20)
+    size_bytes = models.PositiveIntegerField()
+    sha256 = DigestField()
+    title = models.CharField(max_length=200, blank=True)
+    description = models.TextField(blank=True)
+    alt_text = models.CharField(max_length=500, blank=True)
+
+    # Once it was completed; and then for as long as jobs are kept.
+    job = models.OneToOneField("api.Job", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    completed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "image_upload"
+        indexes = (models.Index(fields=["creator", "completed_at"], name="image_upload_waiting"),)
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class ImageShare(TimeStamped):
+    """A link by which anybody sees an image until it expires, or its row is deleted."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    image = models.ForeignKey(Image, on_delete=models.CASCADE, related_name="shares")
+    creator = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    token_digest = DigestField(unique=True)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "image_share"
+        indexes = (models.Index(fields=["expires_at"], name="image_share_expiry"),)
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
 class ImageLink(ObjectLink):
     """An image on an object, at its place in the object's order, which begins at 0 and has no gaps; with words of its own,
     which stand in front of the image's.

@@ -53,7 +53,11 @@ class Organization(TimeStamped):
                 name="organization_personal_has_its_person",
             ),
         )
-        indexes = (models.Index(fields=["created_at", "id"], name="organization_by_age"),)
+        indexes = (
+            models.Index(fields=["created_at", "id"], name="organization_by_age"),
+            models.Index(fields=["kind", "created_at", "id"], name="organization_of_kind"),
+            models.Index(fields=["kind", "slug"], name="organization_of_kind_by_slug"),
+        )
 
     def __str__(self) -> str:
         return self.name

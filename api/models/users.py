@@ -59,6 +59,8 @@ class User(AbstractBaseUser, PermissionsMixin, TimeStamped):
     # Moved by whatever must end all sessions; a session remembers the value that it was opened with.
     auth_version = models.PositiveIntegerField(default=0)
     date_joined = models.DateTimeField(default=timezone.now, editable=False)
+    # The account was given up: nothing of it works, and a job erases it, at once or after ERASURE_GRACE_DAYS.
+    deleted_at = models.DateTimeField(null=True, blank=True)
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -69,7 +71,10 @@ class User(AbstractBaseUser, PermissionsMixin, TimeStamped):
         db_table = "user"
         constraints = (
             models.CheckConstraint(
-                condition=models.Q(email_identity__isnull=False) | models.Q(is_guest=True), name="user_email_or_guest"
+                condition=models.Q(email_identity__isnull=False)
+                | models.Q(is_guest=True)
+                | models.Q(deleted_at__isnull=False),
+                name="user_email_or_guest",
             ),
             models.CheckConstraint(
                 condition=models.Q(is_guest=False) | models.Q(is_staff=False), name="user_guest_is_no_staff"
@@ -78,6 +83,9 @@ class User(AbstractBaseUser, PermissionsMixin, TimeStamped):
         )
         indexes = (
             models.Index(fields=["created_at", "id"], name="user_by_age"),
+            models.Index(fields=["is_active", "created_at", "id"], name="user_by_state"),
+            models.Index(fields=["is_staff", "created_at", "id"], name="user_staff"),
+            models.Index(fields=["is_guest", "created_at", "id"], name="user_guests_by_age"),
             models.Index(fields=["is_guest", "id"], name="user_guests"),
         )
 

@@ -1,129 +1,11 @@
 """Django admin, the break-glass tool: superusers look at any row, and change none: the rules stand in the services."""
 
-import functools
-import operator
-from functools import cached_property
-from typing import Any
-
 from django.contrib import admin
-from django.contrib.auth.views import redirect_to_login
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.core.paginator import Paginator
-from django.db import models
-from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
 
 from api import models as tables
-from api.cms.access import staff_of
-from api.models.base import IdentityField, identity_of
+from api.admin.site import BoundedPaginator, PagelessAdmin, ReadOnlyAdmin, site
 
-
-class BreakGlassSite(admin.AdminSite):
-    """The admin, for superusers only, behind the sign-in of the CMS and its limits."""
-
-    site_header = site_title = "Handset, every row"
-    index_title = "Read-only"
-    final_catch_all_view = False
-
-    def has_permission(self, request: HttpRequest) -> bool:
-        person = staff_of(request)
-        return person is not None and person.is_superuser
-
-    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Sends everybody through the door of the CMS. Staff who came through it already may not go further."""
-        index = reverse("admin:index", current_app=self.name)
-        if self.has_permission(request):
-            return HttpResponseRedirect(index)
-        if staff_of(request) is not None:
-            raise PermissionDenied
-        return redirect_to_login(request.GET.get("next", index))
-
-    def logout(  # type: ignore[override]  # any response does
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Hands the POST on: signing out is the same everywhere, and audited there."""
-        response = HttpResponseRedirect(reverse("cms:logout"))
-        response.status_code = 307
-        return response
-
-    def password_change(  # type: ignore[override]  # any response does
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """A password is not changed past the services."""
-        raise PermissionDenied
-
-
-site = BreakGlassSite()
-
-
-class BoundedPaginator(Paginator[models.Model]):
-    """Counts no further than a hundred pages: COUNT(*) walks over a whole table."""
-
-    COUNTED_MOST = 10_000
-
-    @cached_property
-    def count(self) -> int:
-        rows = self.object_list
-        assert isinstance(rows, QuerySet)
-        return rows[: self.COUNTED_MOST].count()
-
-
-class ReadOnlyAdmin(admin.ModelAdmin[models.Model]):
-    """Looks, and finds by exact values of indexed columns (`search_fields`)."""
-
-    actions = None
-    paginator = BoundedPaginator
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
-    ordering = ("-pk",)
-    sortable_by = ()  # other orders have no index
-    search_help_text = "Exact values only."
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        """Every column, the server's own ones too, but no digest."""
-        fields = [field for field in self.model._meta.fields if not isinstance(field, models.BinaryField)]
-        return [field.name for field in fields if field.name not in (self.exclude or ())]
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        matches = [
-            Q(**{name: value})
-            for name in self.get_search_fields(request)
-            if (value := self._as_column(str(name), term)) is not None
-        ]
-        return (queryset.filter(functools.reduce(operator.or_, matches)) if matches else queryset.none()), False
-
-    def _as_column(self, name: str, term: str) -> Any:
-        """The term as the column compares it; None when it cannot be one of its values."""
-        field = self.model._meta.get_field(name)
-        assert isinstance(field, models.Field)
-        try:
-            if isinstance(field, IdentityField):
-                return field.get_prep_value(identity_of(term))
-            column = field.target_field if isinstance(field, models.ForeignKey) else field
-            return column.to_python(term)
-        except (ValidationError, ValueError):
-            return None
-
-
-class PagelessAdmin(ReadOnlyAdmin):
-    """A list alone: pages of their own would show what rows like these keep to themselves (digests, answers)."""
-
-    list_display_links = None
+__all__ = ["BoundedPaginator", "site"]
 
 
 @admin.register(tables.User, site=site)
@@ -180,11 +62,29 @@ class SocialIdentityAdmin(ReadOnlyAdmin):
     search_fields = ("subject",)
 
 
-@admin.register(tables.StaffNote, site=site)
-class StaffNoteAdmin(ReadOnlyAdmin):
-    list_display = ("id", "user", "author", "created_at")
-    list_select_related = ("user", "author")
+@admin.register(tables.StaffNote, tables.StaffSession, site=site)
+class StaffAdmin(ReadOnlyAdmin):
+    list_display = ("id", "user", "created_at")
+    list_select_related = ("user",)
     search_fields = ("id", "user")
+
+
+@admin.register(tables.Figure, site=site)
+class FigureAdmin(PagelessAdmin):
+    list_display = ("metric", "span", "at", "value")
+
+
+@admin.register(tables.Traffic, site=site)
+class TrafficAdmin(PagelessAdmin):
+    list_display = ("hour", "bound_ms", "requests", "errors")
+
+
+@admin.register(tables.SavedFilter, site=site)
+class SavedFilterAdmin(ReadOnlyAdmin):
+    list_display = ("name", "list", "scope", "owner", "position")
+    list_filter = ("scope",)
+    list_select_related = ("owner",)
+    search_fields = ("id", "owner")
 
 
 @admin.register(tables.Organization, site=site)
@@ -213,16 +113,7 @@ class InvitationAdmin(ReadOnlyAdmin):
 
 @admin.register(tables.ApiKey, site=site)
 class ApiKeyAdmin(ReadOnlyAdmin):
-    list_display = (
-        "prefix",
-        "name",
-        "organization",
-        "holder",
-        "created_at",
-        "expires_at",
-        "revoked_at",
-        "last_used_at",
-    )
+    list_display = ("prefix", "name", "organization", "holder", "created_at", "expires_at", "revoked_at")
     list_select_related = ("organization", "holder")
     search_fields = ("id", "prefix", "organization")
 
@@ -241,28 +132,42 @@ class ImageAdmin(ReadOnlyAdmin):
     search_fields = ("id", "uid", "organization")
 
 
-@admin.register(tables.ImageLink, site=site)
-class ImageLinkAdmin(ReadOnlyAdmin):
-    list_display = ("id", "image", "kind", "object_id", "position", "is_cover")
-    search_fields = ("organization", "object_id")
+@admin.register(tables.ImageShare, tables.ImageUpload, site=site)
+class ImageUploadAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "creator", "created_at", "updated_at")
+    list_select_related = ("creator",)
 
 
-@admin.register(tables.ContactTerm, site=site)
+@admin.register(tables.ContactTerm, tables.ContactIdentity, site=site)
 class ContactTermAdmin(ReadOnlyAdmin):
-    list_display = ("id", "term", "weight", "organization", "contact")
+    list_display = ("__str__", "organization", "contact")
     list_select_related = ("organization", "contact")
     search_fields = ("contact",)
 
 
-@admin.register(tables.Tag, tables.TagLink, site=site)
+@admin.register(tables.Tag, tables.TagLink, tables.ImageLink, site=site)
 class TagAdmin(ReadOnlyAdmin):
     list_display = ("__str__", "uid", "organization", "change_seq", "created_at")
+
+
+@admin.register(tables.Export, site=site)
+class ExportAdmin(ReadOnlyAdmin):
+    search_fields = ("id", "organization", "person")
+
+
+admin.register(tables.StaffRole, site=site)(ReadOnlyAdmin)
 
 
 @admin.register(tables.AuditEntry, site=site)
 class AuditEntryAdmin(ReadOnlyAdmin):
     list_display = ("id", "at", "action", "outcome", "actor_kind", "actor_id", "target_kind", "target_id", "address")
     search_fields = ("id", "actor_id", "organization_id")
+
+
+@admin.register(tables.RefusalTally, site=site)
+class RefusalTallyAdmin(PagelessAdmin):
+    list_display = ("minute_at", "action", "times", "actor_kind", "actor_id", "target_kind", "target_id", "address")
+    ordering = ("-minute_at",)
 
 
 @admin.register(tables.AuditDay, site=site)
