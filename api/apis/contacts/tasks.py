@@ -27,3 +27,9 @@ def import_file(
 def discard_import(name: str) -> None:
     """Deletes a file that was imported, or was never to be."""
     services.discard_import(name)
+
+
+@outbox.task("contacts.discard_avatar")
+def discard_avatar(contact_id: str, name: str) -> None:
+    """Deletes the pictures of an avatar that was replaced, removed, or never became one."""
+    services.discard_avatar(contact_id=uuid.UUID(contact_id), name=name)

@@ -173,6 +173,22 @@ def take_off(caller: Caller, *, organization: str, app_label: str, model: str, n
     _record_on(caller, target, "tag.removed", [slug, None])
 
 
+def unite(*, winner: Target, loser: Target, change_seq: int) -> int:
+    """Puts on one object what is on another, which has nothing afterwards. Both are of one organization, which is locked at
+    this count of changes; returns the count moved. Raises TooManyTags.
+    """
+    links = TagLink.objects.filter(kind=loser.kind, object_id=loser.object_id)
+    present = TagLink.objects.filter(kind=winner.kind, object_id=winner.object_id).values_list("tag_id", flat=True)
+    there = set(present)
+    moving = [link_id for link_id, tag_id in links.order_by("id").values_list("id", "tag_id") if tag_id not in there]
+    if moving and len(there) + len(moving) > TAGS_ON_AN_OBJECT_MAX:
+        raise TooManyTags
+    for number, link_id in enumerate(moving, 1):
+        TagLink.objects.filter(id=link_id).update(object_id=winner.object_id, change_seq=change_seq + number)
+    links.delete()
+    return changes.move(winner.organization_id, after=change_seq + len(moving) - 1) if moving else change_seq
+
+
 def has_any(organization_id: uuid.UUID) -> bool:
     """Whether an organization has a tag."""
     return Tag.objects.filter(organization_id=organization_id).exists()

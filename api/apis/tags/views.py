@@ -33,15 +33,7 @@ class TagListView(ApiView):
     @lists(TagSerializer, TAGS, summary="Tags of an organization", errors=_NARROWED)
     def get(self, request: ApiRequest, org_slug: str) -> Response:
         query = pagination.parse(request, TAGS)
-        page = selectors.tags_of(
-            request.caller,
-            organization=org_slug,
-            query=query.search,
-            sort=query.sort,
-            cursor=query.cursor,
-            limit=query.limit,
-            wants_total=query.wants_total,
-        )
+        page = selectors.tags_of(request.caller, organization=org_slug, query=query.search, **query.window)
         return Response(pagination.envelope(page, query, map(represent_tag, page.rows)))
 
     @answers(
@@ -104,15 +96,7 @@ class ObjectTagsView(ApiView):
     def get(self, request: ApiRequest, org_slug: str, app_label: str, model: str, obj_id: str) -> Response:
         query = pagination.parse(request, TAGS_ON)
         page = selectors.tags_on(
-            request.caller,
-            organization=org_slug,
-            app_label=app_label,
-            model=model,
-            name=obj_id,
-            sort=query.sort,
-            cursor=query.cursor,
-            limit=query.limit,
-            wants_total=query.wants_total,
+            request.caller, organization=org_slug, app_label=app_label, model=model, name=obj_id, **query.window
         )
         return Response(pagination.envelope(page, query, map(represent_tag, page.rows)))
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from django.utils import timezone
 from handset_client import Answer, Call
 
+from api.apis.contacts.services import importing
 from api.apis.contacts.services.cards import cards_of
 from api.apis.jobs.services import run_due
 from api.models import AuditEntry, Contact, ContactTerm, Membership, Organization, OutboxMessage, Tag
@@ -18,6 +20,7 @@ from tests.apis.contacts.rows import make_contact
 from tests.apis.contacts.trail import count_of
 from tests.conftest import Person
 from tests.http.answers import errors_of, problem_of
+from tests.pictures import photo
 
 pytestmark = pytest.mark.django_db
 
@@ -105,6 +108,58 @@ def test_the_same_file_three_times_is_one_set(alice: Person, team: Organization)
     sequences = Contact.objects.filter(organization=team).values_list("change_seq", flat=True)
     assert len(set(sequences)) == 5
     assert max(sequences) <= count_of(team.id)
+
+
+def photo_lines() -> str:
+    """A picture in base64, folded."""
+    text = b64encode(photo(40, 30)).decode()
+    return "\r\n ".join(text[first : first + 74] for first in range(0, len(text), 74))
+
+
+# How iOS and Google, Android and Outlook, and the newest form write a picture; and what is none that can be taken.
+PHOTOS = {
+    "PHOTO;ENCODING=b;TYPE=JPEG:{}": True,
+    "PHOTO;ENCODING=BASE64;JPEG:{}\r\n": True,
+    "PHOTO;TYPE=JPEG;ENCODING=BASE64:\r\n {}\r\n": True,
+    "PHOTO:data:image/jpeg;base64,{}": True,
+    "PHOTO:data:image/jpeg\\;base64\\,{}": True,
+    "PHOTO;VALUE=uri:https://example.com/ada.jpg": False,
+    "PHOTO;ENCODING=b;TYPE=JPEG:bm8gcGljdHVyZQ==": False,
+    "PHOTO;ENCODING=b;TYPE=JPEG:?": False,
+}
+
+
+@pytest.mark.parametrize(("line", "is_taken"), PHOTOS.items(), ids=range(len(PHOTOS)))
+def test_photos_become_avatars(alice: Person, files: Path, line: str, is_taken: bool) -> None:
+    text = f"BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Ada\r\n{line.format(photo_lines())}\r\nEND:VCARD\r\n"
+    assert numbers(imported(alice, text, dry_run="true")) == (1, 1, 0, 0)
+    assert not list(files.glob("avatars/*/*"))
+    assert numbers(imported(alice, text)) == (1, 1, 0, 0)
+    (ada,) = listed(alice).values()
+    assert (ada["avatar"] is not None) == is_taken
+    assert numbers(imported(alice, text)) == (1, 0, 1, 0)
+    OutboxMessage.objects.filter(done_at=None).update(due_at=timezone.now())
+    while run_due():
+        pass
+    assert len(list(files.glob("avatars/*/*"))) == (2 if is_taken else 0)
+
+
+def test_photos_beyond_the_time_for_them_are_left_out(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "_PHOTO_SECONDS", 0.0)
+    card = f"BEGIN:VCARD\r\nFN:{{}}\r\nPHOTO;ENCODING=b:{photo_lines()}\r\nEND:VCARD\r\n"
+    assert numbers(imported(alice, card.format("Ada") + card.format("Grace"))) == (2, 2, 0, 0)
+    found = listed(alice)
+    assert (found["Ada"]["avatar"] is None, found["Grace"]["avatar"] is None) == (False, True)
+
+
+def test_each_contact_of_a_file_is_told_of(alice: Person, team: Organization) -> None:
+    imported(alice, ALL, organization=team.slug)
+    told = AuditEntry.objects.filter(action="contact.created", organization_id=team.id)
+    assert {(entry.target_id, entry.changes["display_name"][1]) for entry in told} == {
+        (str(contact.id), contact.display_name) for contact in Contact.objects.all()
+    }
+    assert told.count() == 5
+    assert {(entry.channel, entry.actor_id) for entry in told} == {("job", str(alice.user.id))}
 
 
 def test_a_dry_run_tells_the_same_and_makes_nothing(alice: Person) -> None:
@@ -253,10 +308,17 @@ def test_an_export_is_narrowed_as_the_list_is(alice: Person, bob: Person, team: 
     assert alice.get("contacts/export.csv", **{"filter[x]": "y"}).status == 400
 
 
-def test_an_export_goes_over_all_pages(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    from api.apis.contacts import selectors
+@pytest.mark.parametrize("name", ["limit", "cursor", "total", "fields"])
+def test_an_export_has_no_pages(alice: Person, name: str) -> None:
+    for form in ("vcf", "csv"):
+        answer = alice.get(f"contacts/export.{form}", **{name: "1"})
+        assert problem_of(answer, 400, "unknown_parameter")["parameter"] == name
 
-    monkeypatch.setattr(selectors, "_EXPORTED_AT_ONCE", 3)
+
+def test_an_export_goes_over_all_pages(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    from api.apis.contacts.selectors import searching
+
+    monkeypatch.setattr(searching, "_EXPORTED_AT_ONCE", 3)
     for number in range(8):
         make_contact(alice, display_name=f"C{number}")
     assert exported(alice, "csv").count("\r\n") == 9

@@ -9,8 +9,7 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from api.apis.contacts import selectors
-from api.apis.contacts.selectors import SORTS
+from api.apis.contacts.selectors import SORTS, searching
 from api.apis.contacts.services.finding import index_new
 from api.models import Contact, Organization
 from api.platform import search
@@ -164,7 +163,7 @@ def test_a_search_reads_neither_all_contacts_nor_all_words(
         index_new(list(Contact.objects.filter(organization=organization)))
     with connection.cursor() as cursor:
         cursor.execute(f"ANALYZE {'TABLE ' if connection.vendor == 'mysql' else ''}contact_term")
-    monkeypatch.setattr(selectors, "_RANKED_MAX", 100)
+    monkeypatch.setattr(searching, "_RANKED_MAX", 100)
     for query, is_ranked in (("name 00042", True), ("name 0004", True), ("name", False), ("na name n", False)):
         for params in ({"filter[org]": crowded[0].slug}, {}):
             with subtests.test(query=query, **params):

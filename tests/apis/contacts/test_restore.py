@@ -94,6 +94,9 @@ def test_restoring_takes_ten_queries(alice: Person, tombstone: Contact) -> None:
         "contact",  # its lock and content
         "organization",  # the count moves
         "contact",
+        "contact_identity",  # by what it may be another: nothing
+        "contact_identity",  # who has the same
+        "contact_identity",
         "contact_term",  # the words that are there: none
         "contact_term",
         "audit_entry",

@@ -10,7 +10,18 @@ from django.test.utils import CaptureQueriesContext
 from handset_client import Answer
 from handset_client.outcomes import accept
 
-from api.models import AuditEntry, Contact, ContactTerm, Image, ImageLink, Membership, Organization, Tag, TagLink
+from api.models import (
+    AuditEntry,
+    Contact,
+    ContactTerm,
+    Export,
+    Image,
+    ImageLink,
+    Membership,
+    Organization,
+    Tag,
+    TagLink,
+)
 from api.models.base import uuid7
 from api.platform import memberships
 from tests.apis.contacts.rows import make_contact
@@ -23,6 +34,7 @@ pytestmark = pytest.mark.django_db
 
 # What stands behind a place belongs to somebody; a provider to nobody.
 OBJECTS = [route for route in api_routes() if route.places and route.places != ["provider"]]
+ANNOUNCED = {"bytes": 1, "media_type": "image/jpeg", "sha256": "A" * 43 + "="}
 ATTACHMENT = {"image_id": 1, "app_label": "contacts", "model": "contact", "object_id": "mallory"}
 JOB = {"type": "add", "x": 1, "y": 2}
 # A body that would do, by verb and the end of the route; none where nothing is said.
@@ -51,6 +63,8 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "detach/"): ATTACHMENT,
     ("POST", "bulk-delete/"): {"ids": [1]},
     ("PATCH", "images/<str:image_id>/"): {"title": "Mallory's"},
+    ("POST", "uploads/"): ANNOUNCED,
+    ("POST", "shares/"): {},
 }
 
 
@@ -74,6 +88,7 @@ def places(alice: Person, charlie: Person, team: Organization) -> dict[str, Name
     invited = accept(alice.post(f"orgs/{team.slug}/invitations/", {"email": "grace@example.com"})).json
     key = accept(alice.post(f"orgs/{team.slug}/api-keys/", {"name": "Sync", "scopes": ["contacts:read"]})).json
     tags = accept(alice.post(f"orgs/{team.slug}/tags/contacts/contact/{contact.slug}/", ["Secret"])).json["data"]
+    image = make_image(alice, team)
     return {
         "tag_id": Named([str(tags[0]["id"])], ["0"], []),
         "tag_slug": Named(["secret"], ["nobodys"], []),
@@ -83,10 +98,19 @@ def places(alice: Person, charlie: Person, team: Organization) -> dict[str, Name
         "slug": Named([contact.slug, str(contact.id)], ["secret-aaaaaa", str(uuid7())], [gone.slug, str(gone.id)]),
         "device_id": Named([str(alice.phone.state.device_id)], [str(uuid7())], []),
         "job_id": Named([accept(alice.post("tasks/", JOB)).json["id"]], [str(uuid7())], []),
+        "export_id": Named([accept(alice.post(f"orgs/{team.slug}/export/")).json["id"]], [str(uuid7())], []),
         "org_slug": Named([team.slug, str(team.id)], ["team-aaaaaa", str(uuid7())], []),
         "key_id": Named([key["id"]], [str(uuid7())], []),
         "invitation_id": Named([invited["id"]], [str(uuid7())], []),
-        "image_id": Named([str(make_image(alice, team).id)], [str(2**62)], []),
+        "upload_id": Named(
+            [accept(alice.post(f"images/orgs/{team.slug}/uploads/", ANNOUNCED)).json["id"]], [str(uuid7())], []
+        ),
+        "image_id": Named([str(image.id)], [str(2**62)], []),
+        "share_id": Named(
+            [accept(alice.post(f"images/orgs/{team.slug}/images/{image.id}/shares/", {})).json["id"]],
+            [str(uuid7())],
+            [],
+        ),
         "username": Named([alice.user.username], ["nobody"], []),
     }
 
@@ -127,7 +151,7 @@ def stored() -> list[Any]:
     """All that a stranger could have changed."""
     return [
         list(model.objects.order_by("pk").values())
-        for model in (Contact, ContactTerm, Image, ImageLink, Organization, Membership, Tag, TagLink)
+        for model in (Contact, ContactTerm, Export, Image, ImageLink, Organization, Membership, Tag, TagLink)
     ]
 
 

@@ -191,6 +191,7 @@ def test_changing_takes_eleven_queries(alice: Person, contact: Contact) -> None:
         "contact",  # its lock and content
         "organization",  # the count moves
         "contact",
+        "contact_identity",  # by what it may be another: the same
         "contact_term",  # the words that are there
         "contact_term",  # those that go
         "contact_term",  # those that come

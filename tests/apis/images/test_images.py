@@ -9,7 +9,6 @@ import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from api.apis.orgs import services as organizations
 from api.models import AuditEntry, Image, Organization
 from tests.apis.images.pictures import load, path_of, run_outbox, send, stored, upload
 from tests.conftest import Person
@@ -118,27 +117,6 @@ def test_what_is_deleted_and_rolled_back_keeps_its_objects(
     run_outbox()
     assert len(stored(files)) == 5
     assert alice.get(path_of(team, one(image))).status == 200
-
-
-def test_the_objects_of_a_deleted_group_go_with_it(alice: Person, team: Organization, files: Path) -> None:
-    own = Organization.objects.get(personal_of=alice.user)
-    for organization in (team, team, own):
-        upload(alice, organization)
-    kept = Image.objects.get(organization=own).name
-    alice.post(f"orgs/{team.slug}/delete/", {"name": team.name})
-    run_outbox()
-    assert [image.name for image in Image.objects.all()] == [kept]
-    assert stored(files)
-    assert all(name.startswith(kept) for name in stored(files))
-
-
-def test_the_objects_of_ones_own_organization_go_with_it(alice: Person, team: Organization, files: Path) -> None:
-    upload(alice, Organization.objects.get(personal_of=alice.user))
-    organizations.erase_personal_organization(alice.user.id)
-    assert stored(files)  # until what erases them has committed
-    run_outbox()
-    assert not stored(files)
-    assert not Image.objects.exists()
 
 
 def test_several_files_each_on_its_own(alice: Person, team: Organization, files: Path) -> None:

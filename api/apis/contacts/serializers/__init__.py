@@ -1,1 +1,1 @@
-"""Contacts on the wire: `contacts`, and `many` of them in one body."""
+"""Contacts on the wire: `contacts`, `many` of them in one body, `doubles` of one person, and `files`."""

@@ -10,10 +10,8 @@ from rest_framework import serializers
 
 from api import fields
 from api.apis.contacts import services
-from api.platform.callers import Caller
-
-CUSTOM_FIELDS_MAX_BYTES = 8192
-_ENTRIES_MAX = 20
+from api.platform import avatars
+from api.requests import ApiRequest
 
 
 # `label` is a member of ours below; the metaclass of serializers takes it off the class, whose own label it hides.
@@ -63,7 +61,7 @@ class CustomFields(serializers.JSONField):
             text = orjson.dumps(data)
         except orjson.JSONEncodeError:
             self.fail("invalid")  # integers beyond 64 bits
-        if len(text) > CUSTOM_FIELDS_MAX_BYTES:
+        if len(text) > services.CUSTOM_FIELDS_MAX_BYTES:
             self.fail("size")
         if b"\\u0000" in text:
             self.fail("control")
@@ -71,7 +69,7 @@ class CustomFields(serializers.JSONField):
 
 
 def _entries(entry: fields.StrictSerializer) -> fields.ListField:
-    return fields.ListField(child=entry, required=False, allow_null=True, max_length=_ENTRIES_MAX)
+    return fields.ListField(child=entry, required=False, allow_null=True, max_length=services.ENTRIES_MAX)
 
 
 class ContactInput(fields.StrictSerializer):
@@ -90,7 +88,7 @@ class ContactInput(fields.StrictSerializer):
     birth_date = fields.BirthDateField(required=False, allow_null=True)
     location = fields.ClearableTextField(max_length=200)
     website = fields.ClearableTextField(max_length=500)
-    notes = fields.ClearableTextField(max_length=10_000, is_multiline=True)
+    notes = fields.ClearableTextField(max_length=services.NOTES_MAX_CHARS, is_multiline=True)
     custom_fields = CustomFields(required=False, allow_null=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -164,6 +162,12 @@ class ContactUpdateSerializer(ContactInput):
     example = {"title": "Rear Admiral", "phone": "+12025550143", "website": None}
 
 
+class ContactAvatarUploadSerializer(fields.StrictSerializer):
+    """A picture of a kind that avatars of people take; its middle square is taken."""
+
+    file = fields.UploadField()
+
+
 class ContactTagSerializer(serializers.Serializer[dict[str, Any]]):
     """A tag on a contact."""
 
@@ -195,7 +199,7 @@ class ContactSerializer(serializers.Serializer[dict[str, Any]]):
         "website": "",
         "notes": "Wrote the first compiler.\nLikes clocks.",
         "custom_fields": {"favourite": True},
-        "avatar": None,
+        "avatar": fields.AvatarSerializer.example,
         "tags": [{"id": 17, "slug": "customer", "name": "Customer", "color": "#2f6f4f"}],
         "creator": "ada",
         "version": 1,
@@ -222,7 +226,7 @@ class ContactSerializer(serializers.Serializer[dict[str, Any]]):
     website = serializers.CharField()
     notes = serializers.CharField()
     custom_fields = serializers.DictField()
-    avatar = serializers.CharField(allow_null=True)
+    avatar = fields.AvatarSerializer(allow_null=True)
     tags = ContactTagSerializer(many=True)
     creator = serializers.CharField(allow_null=True, help_text="Username.")
     version = serializers.IntegerField()
@@ -231,12 +235,18 @@ class ContactSerializer(serializers.Serializer[dict[str, Any]]):
     deleted_at = serializers.DateTimeField(allow_null=True)
 
 
-def represent_contact(caller: Caller, row: Mapping[str, Any]) -> dict[str, Any]:
+def represent_avatar(request: ApiRequest, name: str) -> dict[str, str] | None:
+    """The addresses of a contact's avatar, complete with the server's own."""
+    addresses = avatars.addresses_of(name)
+    return addresses and {size: request.build_absolute_uri(address) for size, address in addresses.items()}
+
+
+def represent_contact(request: ApiRequest, row: Mapping[str, Any]) -> dict[str, Any]:
     """A row of `selectors`, of its COLUMNS and `tags`, in the shape of ContactSerializer."""
     return {
         "id": row["id"],
         "slug": row["slug"],
-        "organization": caller.memberships[row["organization_id"]].slug,
+        "organization": request.caller.memberships[row["organization_id"]].slug,
         "display_name": row["display_name"],
         "first_name": row["first_name"],
         "last_name": row["last_name"],
@@ -252,7 +262,7 @@ def represent_contact(caller: Caller, row: Mapping[str, Any]) -> dict[str, Any]:
         "website": row["website"],
         "notes": row["notes"],
         "custom_fields": row["custom_fields"],
-        "avatar": row["avatar"] or None,
+        "avatar": represent_avatar(request, row["avatar"]) if row["avatar"] else None,
         "tags": row["tags"],
         "creator": row["creator__username"],
         "version": row["version"],

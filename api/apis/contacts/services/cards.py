@@ -10,21 +10,23 @@ import phonenumbers
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
+from api.apis.contacts.services.changing import ENTRIES_MAX, NOTES_MAX_CHARS
 from api.apis.tags import services as tags
 from api.platform import sheets, vcards
 from api.platform.vcards import Property, escaped
 
 _CHARS = {"display_name": 200, "first_name": 100, "last_name": 100, "company": 200, "title": 200, "website": 500}
-_NOTES_CHARS, _ENTRIES, _TAGS, _TAG_CHARS = 10_000, 20, 50, 50
+_TAGS, _TAG_CHARS = 50, 50
 # How programs say where a number rings; all else is not said.
 _LABELS = ("home", "work", "mobile", "cell", "fax", "other")
 
 
 class Card(NamedTuple):
-    """What a card says: columns of a contact, and names of tags."""
+    """What a card says: columns of a contact, names of tags, and a picture, which nobody has looked at yet."""
 
     values: dict[str, Any]
     tags: list[str]
+    photo: bytes = b""
 
 
 def cards_of(content: bytes, *, country: str | None) -> Iterator[Card | None]:
@@ -46,6 +48,7 @@ class _Reader:
         self.values: dict[str, Any] = {"emails": [], "phone_numbers": [], "addresses": []}
         self.notes: list[str] = []
         self.tags: list[str] = []
+        self.photo = b""
 
     def of_properties(self, properties: Sequence[Property]) -> Card | None:
         labels = {
@@ -56,6 +59,8 @@ class _Reader:
         for found in properties:
             label = labels.get(found.group) or next((word for word in _LABELS if word in found.types), "")
             self._take(found, "mobile" if label == "cell" else label)
+        photos = (found.content for found in properties if found.name == "PHOTO")
+        self.photo = next(filter(None, photos), b"")
         return self._card()
 
     def _take(self, found: Property, label: str) -> None:
@@ -130,7 +135,7 @@ class _Reader:
 
     def _add(self, column: str, value: str, label: str, *, is_primary: bool) -> None:
         entries = self.values[column]
-        if len(value) > 254 or len(entries) >= _ENTRIES:
+        if len(value) > 254 or len(entries) >= ENTRIES_MAX:
             self._note(column, value)
         elif all(entry["value"] != value for entry in entries):
             is_first = is_primary and not any(entry["is_primary"] for entry in entries)
@@ -149,7 +154,7 @@ class _Reader:
             "city": _clean(city)[:100],
             "region": _clean(region)[:100],
         }
-        if any(whole.values()) and len(self.values["addresses"]) < _ENTRIES:
+        if any(whole.values()) and len(self.values["addresses"]) < ENTRIES_MAX:
             code = {"country": country} if re.fullmatch("[A-Z]{2}", country) else {}
             self.values["addresses"].append({"label": _clean(label)[:50], **whole, **code})
 
@@ -172,14 +177,18 @@ class _Reader:
         for column in ("emails", "phone_numbers"):
             if values[column] and not any(entry["is_primary"] for entry in values[column]):
                 values[column][0]["is_primary"] = True
-        values["notes"] = _clean("\n".join(self.notes), is_multiline=True)[:_NOTES_CHARS].strip()
+        values["notes"] = _clean("\n".join(self.notes), is_multiline=True)[:NOTES_MAX_CHARS].strip()
         names = list(
             dict.fromkeys(
                 tag for tag in (_clean(name)[:_TAG_CHARS].strip() for name in self.tags) if tag and tags.is_name(tag)
             )
         )
         has_a_name = any(values.get(column) for column in ("display_name", "first_name", "last_name", "company"))
-        return Card(values, names[:_TAGS]) if has_a_name or values["emails"] or values["phone_numbers"] else None
+        return (
+            Card(values, names[:_TAGS], self.photo)
+            if has_a_name or values["emails"] or values["phone_numbers"]
+            else None
+        )
 
 
 def _clean(text: str, *, is_multiline: bool = False) -> str:

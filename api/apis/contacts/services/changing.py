@@ -12,12 +12,12 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from api.apis.contacts.selectors import contact_key, restorable_since
-from api.apis.contacts.services.finding import KEYS, index, set_keys, store_words, weights_of
+from api.apis.contacts.services.finding import KEYS, index, index_new, set_keys, unindex
 from api.apis.orgs import selectors as orgs
 from api.exceptions import ApiError, IdConflict, InvalidInput, NotThere
-from api.models import Contact, ContactTerm
+from api.models import Contact
 from api.models.base import uuid7
-from api.platform import audit, changes, kinds
+from api.platform import audit, changes, kinds, outbox
 from api.platform.callers import Caller
 from api.platform.ids import slug_for
 from api.platform.statements import insert
@@ -54,6 +54,10 @@ BLANK: Mapping[str, Any] = {
     "notes": "",
     "custom_fields": {},
 }
+# What a contact holds at most.
+ENTRIES_MAX = 20  # addresses, numbers, and postal addresses
+NOTES_MAX_CHARS = 10_000
+CUSTOM_FIELDS_MAX_BYTES = 8192  # as JSON
 # Told in the audit trail by name only.
 _UNTOLD = frozenset({"notes", "custom_fields", "addresses"})
 
@@ -111,8 +115,8 @@ def _insert(caller: Caller, contact: Contact) -> None:
     contact.change_seq = changes.advance(contact.organization_id)
     changes.require_not_taken_up(caller)
     insert([contact])
-    store_words(contact, weights_of(contact))
-    _record(caller, contact, "contact.created", {"display_name": [None, contact.display_name]})
+    index_new([contact])
+    record(caller, contact, "contact.created", {"display_name": [None, contact.display_name]})
 
 
 def _made_before(caller: Caller, wanted: Contact) -> uuid.UUID:
@@ -155,7 +159,7 @@ def update_contact(
 
     Raises NotThere, Forbidden, VersionConflict, InvalidInput.
     """
-    contact, change_seq = _locked(caller, name, "contacts.update")
+    contact, change_seq = locked(caller, name, "contacts.update")
     require_version(contact.version, expected)
     before = {field: getattr(contact, field) for field in BLANK}
     for field, value in values.items():
@@ -165,9 +169,9 @@ def update_contact(
     changed = [field for field in BLANK if getattr(contact, field) != before[field]]
     if changed:
         set_keys(contact)
-        _store(contact, change_seq, [*changed, *KEYS])
+        store(contact, change_seq, [*changed, *KEYS])
         index(contact)
-        _record(
+        record(
             caller, contact, "contact.updated", {field: [before[field], getattr(contact, field)] for field in changed}
         )
     return contact.id
@@ -176,29 +180,29 @@ def update_contact(
 @transactional
 def delete_contact(caller: Caller, *, name: str, expected: Collection[int] | None = None) -> None:
     """Makes the contact a tombstone. Raises NotThere (for one that is deleted already too), Forbidden, VersionConflict."""
-    contact, change_seq = _locked(caller, name, "contacts.delete")
+    contact, change_seq = locked(caller, name, "contacts.delete")
     require_version(contact.version, expected)
     contact.deleted_at = timezone.now()
-    _store(contact, change_seq, ["deleted_at"])
-    ContactTerm.objects.filter(contact=contact).delete()
-    _record(caller, contact, "contact.deleted", {})
+    store(contact, change_seq, ["deleted_at"])
+    unindex(contact)
+    record(caller, contact, "contact.deleted", {})
 
 
 @transactional
 def restore_contact(caller: Caller, *, name: str) -> uuid.UUID:
     """Makes a tombstone a contact again; harmless when it is one. Raises NotThere, Forbidden."""
-    contact, change_seq = _locked(caller, name, "contacts.delete", with_tombstones=True)
+    contact, change_seq = locked(caller, name, "contacts.delete", with_tombstones=True)
     if contact.deleted_at is not None:
         if contact.deleted_at < restorable_since() or contact.merged_into_id is not None:
             raise NotThere
         contact.deleted_at = None
-        _store(contact, change_seq, ["deleted_at"])
+        store(contact, change_seq, ["deleted_at"])
         index(contact)
-        _record(caller, contact, "contact.restored", {})
+        record(caller, contact, "contact.restored", {})
     return contact.id
 
 
-def _locked(caller: Caller, name: str, action: str, *, with_tombstones: bool = False) -> tuple[Contact, int]:
+def locked(caller: Caller, name: str, action: str, *, with_tombstones: bool = False) -> tuple[Contact, int]:
     """The contact, locked behind its organization, and the organization's count of changes."""
     contact_id, organization_id = contact_key(caller, name, action)
     change_seq = changes.lock(organization_id)
@@ -209,13 +213,15 @@ def _locked(caller: Caller, name: str, action: str, *, with_tombstones: bool = F
     return contact, change_seq
 
 
-def _store(contact: Contact, change_seq: int, columns: list[str]) -> None:
+def store(contact: Contact, change_seq: int, columns: list[str]) -> None:
+    """Stores columns of a contact as its next version. Its organization is locked at this count of changes, which moves."""
     contact.version += 1
     contact.change_seq = changes.move(contact.organization_id, after=change_seq)
     contact.save(update_fields=[*columns, "version", "change_seq", "updated_at"])
 
 
-def _record(caller: Caller, contact: Contact, action: str, told: dict[str, Any]) -> None:
+def record(caller: Caller, contact: Contact, action: str, told: dict[str, Any]) -> None:
+    """Tells the audit trail what happened to a contact; `told` maps its columns to [before, after]."""
     audit.record(
         caller,
         action,
@@ -266,10 +272,15 @@ def complete_name(contact: Contact) -> None:
 
 
 def forget_tombstones(*, most: int = 500) -> int:
-    """Deletes up to `most` contacts that were deleted longer ago than tombstones live; returns how many."""
+    """Deletes up to `most` contacts that were deleted longer ago than tombstones live; returns how many. One that was
+    merged stays for as long as there is the other, which answers for it.
+    """
     before = timezone.now() - timedelta(days=TOMBSTONE_DAYS)
-    ids = list(Contact.objects.filter(deleted_at__lt=before).values_list("id", flat=True)[:most])
+    ids = list(Contact.objects.filter(deleted_at__lt=before, merged_into=None).values_list("id", flat=True)[:most])
     with transaction.atomic():
         kinds.forget(kinds.CONTACT, ids)
+        pictured = Contact.objects.filter(id__in=ids).exclude(avatar="").values_list("id", "avatar")
+        for contact_id, avatar in list(pictured):
+            outbox.enqueue("contacts.discard_avatar", {"contact_id": str(contact_id), "name": avatar})
         deleted = Contact.objects.filter(id__in=ids, deleted_at__lt=before).delete()[1]
     return deleted.get("api.Contact", 0)

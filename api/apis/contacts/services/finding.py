@@ -1,10 +1,11 @@
-"""What contacts are found and sorted by: keys in their own columns, words in a table of theirs."""
+"""What contacts are found and sorted by: keys in their own columns, words and identities in tables of theirs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import phonenumbers
 
+from api.apis.contacts.services import identities
 from api.models import Contact, ContactTerm
 from api.platform import search
 from api.platform.statements import insert
@@ -33,14 +34,15 @@ _NAME, _REACH, _COMPANY, _NOTES = 8, 4, 3, 1
 
 
 def index(contact: Contact) -> None:
-    """Brings the words under which the contact is found up to date."""
+    """Brings what the contact is found by up to date. Its organization is locked."""
+    identities.identify(contact)
     weights = weights_of(contact)
     present = dict(ContactTerm.objects.filter(contact=contact).values_list("term", "weight"))
     if present == weights:
         return
     stale = [term for term in present if weights.get(term) != present[term]]
     ContactTerm.objects.filter(contact=contact, term__in=stale).delete()
-    store_words(contact, {word: weight for word, weight in weights.items() if present.get(word) != weight})
+    _insert(_terms(contact, {word: weight for word, weight in weights.items() if present.get(word) != weight}))
 
 
 def weights_of(contact: Contact) -> dict[str, int]:
@@ -53,13 +55,15 @@ def weights_of(contact: Contact) -> dict[str, int]:
 
 
 def index_new(contacts: Sequence[Contact]) -> None:
-    """Stores the words of contacts that have none yet."""
+    """Stores what contacts of one organization, which is locked, are found by; there is nothing of it yet."""
+    identities.identify_new(contacts)
     _insert([term for contact in contacts for term in _terms(contact, weights_of(contact))])
 
 
-def store_words(contact: Contact, weights: Mapping[str, int]) -> None:
-    """Stores words that the contact has not got yet."""
-    _insert(_terms(contact, weights))
+def unindex(contact: Contact) -> None:
+    """Lets a contact be found no more. Its organization is locked."""
+    identities.forget(contact)
+    ContactTerm.objects.filter(contact=contact).delete()
 
 
 def _terms(contact: Contact, weights: Mapping[str, int]) -> list[ContactTerm]:

@@ -1,14 +1,17 @@
 """Importing files of contacts: a job, in small transactions, which made again makes nothing twice."""
 
 import secrets
+import time
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Any, NamedTuple
 
 from django.db import IntegrityError
 
+from api.apis.contacts.services.avatars import store_squares
 from api.apis.contacts.services.cards import Card, cards_of
 from api.apis.contacts.services.changing import BLANK, complete_name
 from api.apis.contacts.services.finding import index_new, set_keys
@@ -16,9 +19,10 @@ from api.apis.orgs import selectors as orgs
 from api.apis.tags import services as tags
 from api.models import ActorKind, Channel, Contact
 from api.models.base import uuid7
-from api.platform import audit, changes, jobs, kinds, memberships, outbox, storage
+from api.platform import audit, avatars, changes, jobs, kinds, memberships, outbox, storage
 from api.platform.callers import Caller
 from api.platform.ids import slug_for
+from api.platform.pictures import PictureNotSupported, PictureTooLarge, PictureUnreadable
 from api.platform.statements import insert
 from api.platform.transactions import transactional
 
@@ -26,6 +30,8 @@ _CARDS_AT_ONCE = 200
 _ROWS_TOLD = 100
 _FILE_KEPT_SECONDS = 86_400  # longer than a job waits and is tried again
 _ATTEMPTS = 3
+# What an import may spend on pictures, of the time that a task has: whoever comes later gets none.
+_PHOTO_SECONDS = 60.0
 
 
 class _Known(NamedTuple):
@@ -35,10 +41,10 @@ class _Known(NamedTuple):
     slug: str | None
 
 
-def store_import(content: bytes) -> str:
+def store_import(caller: Caller, content: bytes) -> str:
     """Stores a file under a new name, for `start_import`; it goes a day later, whatever becomes of that."""
     name = f"imports/{secrets.token_hex(16)}"
-    outbox.enqueue("contacts.discard_import", {"name": name}, delay_seconds=_FILE_KEPT_SECONDS)
+    outbox.enqueue("contacts.discard_import", {"name": name}, delay_seconds=_FILE_KEPT_SECONDS, about=caller.user_id)
     storage.save(name, content)
     return name
 
@@ -105,17 +111,14 @@ class _Run:
             "refused": 0,
             "rows": [],
         }
+        self.photo_seconds = _PHOTO_SECONDS
         self.seen: dict[str, list[_Known]] = defaultdict(list)
 
     def take(self, cards: Sequence[Card | None]) -> None:
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                found = self._stored(cards)
-            except IntegrityError:  # a random slug was taken: the whole of it was undone
-                if attempt == _ATTEMPTS:
-                    raise
-            else:
-                break
+        contacts = [self._contact(card) if card is not None else None for card in cards]
+        if not self.is_dry_run:
+            self._store_photos(cards, contacts)
+        found = self._stored_by_free_slugs(cards, contacts)
         for key, known in found.made:
             self.seen[key].append(known)
         self.told["created"] += len(found.made)
@@ -125,13 +128,33 @@ class _Run:
                 self.told["rows"].append({"row": self.told["read"] + number, "code": code, "contact": slug})
         self.told["read"] += len(cards)
 
+    def _stored_by_free_slugs(self, cards: Sequence[Card | None], contacts: Sequence[Contact | None]) -> "_Found":
+        for _ in range(1, _ATTEMPTS):
+            with suppress(IntegrityError):  # a random slug was taken: the whole of it was undone
+                return self._stored(cards, contacts)
+            for contact in filter(None, contacts):
+                contact.slug = slug_for(contact.display_name)
+        return self._stored(cards, contacts)
+
+    def _store_photos(self, cards: Sequence[Card | None], contacts: Sequence[Contact | None]) -> None:
+        """Makes the pictures of contacts that are new by the look of it their avatars, before anything is locked."""
+        pictured = [(card, contact) for card, contact in zip(cards, contacts, strict=True) if card and card.photo]
+        known = self._known([contact.display_name_key for _, contact in pictured if contact is not None])
+        for card, contact in pictured:
+            if contact is None or _known_as(contact, known) is not None or self.photo_seconds < 0:
+                continue
+            began_at = time.monotonic()
+            # A picture that cannot be taken is no reason not to take the contact.
+            with suppress(PictureNotSupported, PictureTooLarge, PictureUnreadable):
+                contact.avatar = store_squares(contact.id, avatars.squares_of(card.photo))
+            self.photo_seconds -= time.monotonic() - began_at
+
     @transactional
-    def _stored(self, cards: Sequence[Card | None]) -> "_Found":
+    def _stored(self, cards: Sequence[Card | None], contacts: Sequence[Contact | None]) -> "_Found":
         """Stores what is new of some cards, in the order of their rows."""
         change_seq = changes.lock(self.organization_id)
         changes.require_not_taken_up(self.caller)
         found = _Found([], [])
-        contacts = [self._contact(card) if card is not None else None for card in cards]
         known = self._known([contact.display_name_key for contact in contacts if contact is not None])
         new: list[tuple[Contact, list[str]]] = []
         for number, (card, contact) in enumerate(zip(cards, contacts, strict=True), 1):
@@ -139,7 +162,7 @@ class _Run:
                 found.rows.append((number, "unreadable", None))
                 continue
             reach, key = _reach_of(contact.emails, contact.phone_numbers), contact.display_name_key
-            there = next((one for one in known[key] if one.reach & reach or not (one.reach or reach)), None)
+            there = _known_as(contact, known)
             if there is not None:
                 found.rows.append((number, "known", there.slug))
                 continue
@@ -187,14 +210,20 @@ class _Run:
                 together[tuple(names)].append(kinds.Target(kinds.CONTACT, contact.id, self.organization_id))
         for names_of, targets in together.items():
             count = tags.put_on(self.caller, targets, names_of, count)
-        audit.record(
+        audit.record_each(
             self.caller,
-            "contacts.imported",
-            target_kind="organization",
-            target_id=self.organization_id,
+            "contact.created",
+            target_kind="contact",
             organization_id=self.organization_id,
-            changes={"number": [None, len(contacts)]},
+            changes={contact.id: {"display_name": [None, contact.display_name]} for contact in contacts},
         )
+
+
+def _known_as(contact: Contact, known: Mapping[str, Sequence[_Known]]) -> _Known | None:
+    """Who of those with its name a contact is: one that is reached as it is, or when neither is reached at all."""
+    reach = _reach_of(contact.emails, contact.phone_numbers)
+    same_name = known.get(contact.display_name_key, ())
+    return next((one for one in same_name if one.reach & reach or not (one.reach or reach)), None)
 
 
 class _Found(NamedTuple):

@@ -5,6 +5,7 @@ import uuid
 from django.db.models import F
 from django.utils import timezone
 
+from api.apis.contacts.services import identities
 from api.apis.images import services as images
 from api.apis.tags import services as tags
 from api.models import Contact, ContactTerm
@@ -33,6 +34,7 @@ def move_all(
         contacts.filter(creator_id=creator[0]).update(creator_id=creator[1])
     tags.move_all(source=source, target=target, count=counts[target])
     images.move_all(source=source, target=target, count=counts[target], creator=creator)
+    identities.move_all(source=source, target=target)
     ContactTerm.objects.filter(organization_id=source).update(organization_id=target)
     moved = contacts.update(
         organization_id=target,

@@ -1,1 +1,1 @@
-"""Contacts over HTTP: `contacts`, one at a time, and `many` at once."""
+"""Contacts over HTTP: `contacts`, one at a time, `many` at once, `doubles` of one person, `files`."""

@@ -1,14 +1,18 @@
 """One contact, and the list of them, over HTTP."""
 
+import uuid
+from collections.abc import Callable
 from http import HTTPStatus
 
 from django.http import HttpResponse
+from django.urls import reverse
 
 from api import conditions, pagination
 from api.apis.contacts import selectors, services
 from api.apis.contacts.serializers.contacts import (
     CONTACT_FILTERS,
     ContactCreateSerializer,
+    ContactInput,
     ContactReplaceSerializer,
     ContactSerializer,
     ContactUpdateSerializer,
@@ -46,16 +50,8 @@ class ContactListView(ApiView):
         etag = conditions.etag_of_query(request, selectors.state_of_contacts(request.caller, filters=query.filters))
         if conditions.is_unchanged(request, etag):
             return conditions.not_modified(etag)
-        page = selectors.contacts_of(
-            request.caller,
-            filters=query.filters,
-            query=query.search,
-            sort=query.sort,
-            cursor=query.cursor,
-            limit=query.limit,
-            wants_total=query.wants_total,
-        )
-        rows = (represent_contact(request.caller, row) for row in page.rows)
+        page = selectors.contacts_of(request.caller, filters=query.filters, query=query.search, **query.window)
+        rows = (represent_contact(request, row) for row in page.rows)
         return Response(pagination.envelope(page, query, rows), headers={"ETag": etag})
 
     @answers(
@@ -76,17 +72,21 @@ class ContactListView(ApiView):
             primaries=body.primaries(),
         )
         row = selectors.stored_contact(contact_id, is_new=is_new)
-        return Response(represent_contact(request.caller, row), HTTPStatus.CREATED if is_new else HTTPStatus.OK)
+        return Response(represent_contact(request, row), HTTPStatus.CREATED if is_new else HTTPStatus.OK)
 
 
 class ContactView(ApiView):
-    """`contacts/<slug>/`: the slug or the UUID."""
+    """`contacts/<slug>/`: the slug or the UUID. Those of a contact that was merged answer the other."""
 
     permission_classes = (IsPersonOrKey,)
+    answers_content_location = True
 
     @answers(ContactSerializer, summary="A contact", errors=_NARROWED)
     def get(self, request: ApiRequest, slug: str) -> Response:
-        return Response(represent_contact(request.caller, selectors.contact_of(request.caller, slug)))
+        row = selectors.contact_of(request.caller, slug)
+        is_as_asked = slug.lower() in {row["slug"], str(row["id"])}
+        there = {} if is_as_asked else {"Content-Location": reverse("api:contacts:detail", args=[row["slug"]])}
+        return Response(represent_contact(request, row), headers=there)
 
     @answers(
         ContactSerializer,
@@ -95,16 +95,7 @@ class ContactView(ApiView):
         errors=(*_NARROWED, VersionConflict),
     )
     def put(self, request: ApiRequest, slug: str) -> Response:
-        body = ContactReplaceSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        contact_id = services.replace_contact(
-            request.caller,
-            name=slug,
-            values=body.values(),
-            primaries=body.primaries(),
-            expected=conditions.expected_versions(request),
-        )
-        return Response(represent_contact(request.caller, selectors.stored_contact(contact_id)))
+        return _changed(request, slug, ContactReplaceSerializer, services.replace_contact)
 
     @answers(
         ContactSerializer,
@@ -113,21 +104,21 @@ class ContactView(ApiView):
         errors=(*_NARROWED, VersionConflict),
     )
     def patch(self, request: ApiRequest, slug: str) -> Response:
-        body = ContactUpdateSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        contact_id = services.update_contact(
-            request.caller,
-            name=slug,
-            values=body.values(),
-            primaries=body.primaries(),
-            expected=conditions.expected_versions(request),
-        )
-        return Response(represent_contact(request.caller, selectors.stored_contact(contact_id)))
+        return _changed(request, slug, ContactUpdateSerializer, services.update_contact)
 
     @answers(None, statuses=(HTTPStatus.NO_CONTENT,), summary="Delete a contact", errors=(*_NARROWED, VersionConflict))
     def delete(self, request: ApiRequest, slug: str) -> Response:
         services.delete_contact(request.caller, name=slug, expected=conditions.expected_versions(request))
         return Response(status=HTTPStatus.NO_CONTENT)
+
+
+def _changed(request: ApiRequest, slug: str, takes: type[ContactInput], change: Callable[..., uuid.UUID]) -> Response:
+    """The contact as `change` leaves it."""
+    body = takes(data=request.data)
+    body.is_valid(raise_exception=True)
+    expected = conditions.expected_versions(request)
+    contact_id = change(request.caller, name=slug, values=body.values(), primaries=body.primaries(), expected=expected)
+    return Response(represent_contact(request, selectors.stored_contact(contact_id)))
 
 
 class ContactRestoreView(ApiView):
@@ -139,4 +130,4 @@ class ContactRestoreView(ApiView):
     @answers(ContactSerializer, summary="Restore a deleted contact", errors=_NARROWED)
     def post(self, request: ApiRequest, slug: str) -> Response:
         contact_id = services.restore_contact(request.caller, name=slug)
-        return Response(represent_contact(request.caller, selectors.stored_contact(contact_id)))
+        return Response(represent_contact(request, selectors.stored_contact(contact_id)))

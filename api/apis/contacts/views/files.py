@@ -27,6 +27,7 @@ EXPORTED = ListRules(
     default_sort="created_at",
     filters=CONTACT_FILTERS,
     has_search=True,
+    is_paged=False,
 )
 
 _REFUSED = (NotThere, Forbidden, selectors.SearchTooBroad)
@@ -42,7 +43,7 @@ class ContactImportView(ApiView):
     def prepare_post(self, request: ApiRequest) -> None:
         body = ImportSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        self.stored_as = services.store_import(body.validated_data["file"].content)
+        self.stored_as = services.store_import(request.caller, body.validated_data["file"].content)
 
     @answers(
         ImportStartedSerializer,

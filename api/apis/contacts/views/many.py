@@ -39,6 +39,6 @@ def _told(request: ApiRequest, outcome: services.Outcome, rows: Any) -> dict[str
     row = rows.get(outcome.contact_id)
     return {
         "status": int(outcome.status),
-        "contact": represent_contact(request.caller, row) if row is not None else None,
+        "contact": represent_contact(request, row) if row is not None else None,
         "problem": problems.document(outcome.refusal, request._request) if outcome.refusal else None,
     }

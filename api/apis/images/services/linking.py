@@ -160,6 +160,33 @@ def take_everywhere(images: Sequence[Image], change_seq: int) -> int:
     return change_seq
 
 
+def unite(*, winner: Target, loser: Target, change_seq: int) -> int:
+    """Puts the images of one object behind those of another, and leaves it none; the cover of the other stays, if it has
+    one. Both are of one organization, which is locked at this count of changes; returns the count moved.
+
+    Raises TooManyImages.
+    """
+    there = _links(winner)
+    taken, has_cover = {link.image_id for link in there}, any(link.is_cover for link in there)
+    moving = [link for link in _links(loser) if link.image_id not in taken]
+    if moving and len(there) + len(moving) > IMAGES_ON_AN_OBJECT_MAX:
+        raise TooManyImages
+    for number, link in enumerate(moving):
+        ImageLink.objects.filter(id=link.id).update(
+            object_id=winner.object_id,
+            position=len(there) + number,
+            is_cover=link.is_cover if not has_cover else None,
+            change_seq=change_seq + number + 1,
+        )
+    ImageLink.objects.filter(kind=loser.kind, object_id=loser.object_id).delete()
+    return changes.move(winner.organization_id, after=change_seq + len(moving) - 1) if moving else change_seq
+
+
+def has_any(organization_id: uuid.UUID) -> bool:
+    """Whether an organization has an image."""
+    return Image.objects.filter(organization_id=organization_id).exists()
+
+
 def move_all(
     *, source: uuid.UUID, target: uuid.UUID, count: int, creator: tuple[uuid.UUID, uuid.UUID] | None = None
 ) -> None:

@@ -1,1 +1,1 @@
-"""Images over HTTP: `images` themselves, `objects` that they are put on."""
+"""Images over HTTP: `images` themselves, `objects` that they are put on, `uploads` straight to the store, `sharing` by links."""

@@ -7,7 +7,7 @@ from django.http import HttpResponse
 
 from api import conditions, pagination
 from api.apis.images import selectors, services
-from api.apis.images.serializers import (
+from api.apis.images.serializers.images import (
     BulkDeleteSerializer,
     BulkUploadSerializer,
     DeletionSerializer,
@@ -49,14 +49,7 @@ class ImageListView(ApiView):
         etag = conditions.etag_of_query(request, state)
         if conditions.is_unchanged(request, etag):
             return conditions.not_modified(etag)
-        page = selectors.images_of(
-            request.caller,
-            organization=org_slug,
-            sort=query.sort,
-            cursor=query.cursor,
-            limit=query.limit,
-            wants_total=query.wants_total,
-        )
+        page = selectors.images_of(request.caller, organization=org_slug, **query.window)
         rows = (represent_image(request, row) for row in page.rows)
         return Response(pagination.envelope(page, query, rows), headers={"ETag": etag})
 

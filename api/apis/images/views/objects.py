@@ -5,7 +5,7 @@ from typing import Any
 
 from api import pagination
 from api.apis.images import selectors, services
-from api.apis.images.serializers import (
+from api.apis.images.serializers.images import (
     AttachedImageSerializer,
     AttachedImageUpdateSerializer,
     AttachmentSerializer,

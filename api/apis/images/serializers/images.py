@@ -127,11 +127,6 @@ class ImageSerializer(serializers.Serializer[dict[str, Any]]):
 
 def represent_image(request: ApiRequest, row: Mapping[str, Any]) -> dict[str, Any]:
     """A row of `selectors.COLUMNS` in the shape of ImageSerializer, with addresses that are complete."""
-    addresses = images.addresses_of(row["name"], row["media_type"], row["width"], row["height"])
-    variants = {
-        name: {**variant, "url": request.build_absolute_uri(variant["url"])}
-        for name, variant in addresses["variants"].items()
-    }
     return {
         "id": row["id"],
         "uid": row["uid"],
@@ -144,13 +139,22 @@ def represent_image(request: ApiRequest, row: Mapping[str, Any]) -> dict[str, An
         "sha256": bytes(row["sha256"]).hex(),
         "dominant_color": row["dominant_color"],
         "thumbhash": base64.b64encode(bytes(row["thumbhash"])).decode(),
-        "url": request.build_absolute_uri(addresses["url"]),
-        "variants": variants,
+        **addresses_in(request, row),
         "creator": row["creator__username"],
         "version": row["version"],
         "created_at": row["created_at"],
         "updated_at": row["updated_at"],
     }
+
+
+def addresses_in(request: ApiRequest, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Where an image can be read for a while: `url` and `variants` of ImageSerializer."""
+    addresses = images.addresses_of(row["name"], row["media_type"], row["width"], row["height"])
+    variants = {
+        name: {**variant, "url": request.build_absolute_uri(variant["url"])}
+        for name, variant in addresses["variants"].items()
+    }
+    return {"url": request.build_absolute_uri(addresses["url"]), "variants": variants}
 
 
 class AttachedImageSerializer(serializers.Serializer[dict[str, Any]]):
