@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from api.pages import invitations, links
+from api.pages import export, invitations, links, sharing
 
 app_name = "pages"
 
@@ -13,4 +13,6 @@ urlpatterns = [
     path("reset-password/", links.ResetPasswordPage.as_view(), name="reset-password"),
     path("not-me/", links.NotMePage.as_view(), name="not-me"),
     path("invitation/", invitations.InvitationPage.as_view(), name="invitation"),
+    path("shared-image/", sharing.SharedImagePage.as_view(), name="shared-image"),
+    path("export/", export.ExportPage.as_view(), name="export"),
 ]

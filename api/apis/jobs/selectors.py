@@ -82,7 +82,7 @@ _MESSAGE_COLUMNS = (
 
 
 def messages_for_staff(*, state: str = "", cursor: Cursor | None, limit: int) -> Page:
-    """A page of the outbox, newest first: all of it, or what is in one of MESSAGE_STATES."""
+    """A page of the outbox, newest first: all of it, or what is in one of MESSAGE_STATES by when it came into it."""
     is_running = Q(lease__isnull=False, due_at__gt=timezone.now())
     chosen = {
         "": Q(),
@@ -92,7 +92,9 @@ def messages_for_staff(*, state: str = "", cursor: Cursor | None, limit: int) ->
         "done": Q(done_at__isnull=False),
     }[state]
     rows = OutboxMessage.objects.filter(chosen).values(*_MESSAGE_COLUMNS)
-    page = page_of(rows, order=[Order("id", True)], cursor=cursor, limit=limit)
+    moment = {"failed": "failed_at", "waiting": "due_at", "running": "due_at", "done": "done_at"}.get(state)
+    order = [*([Order(moment, True)] if moment else []), Order("id", True)]  # each state has an index by its moment
+    page = page_of(rows, order=order, cursor=cursor, limit=limit)
     return page._replace(rows=[_with_state(row) for row in page.rows])
 
 

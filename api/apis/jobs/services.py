@@ -35,6 +35,16 @@ class JobOver(ApiError):
     remedy = "Read how it ended."
 
 
+class JobStays(ApiError):
+    """The job erases something, and cannot be called off."""
+
+    status = HTTPStatus.CONFLICT
+    code = "job_stays"
+    title = "This job cannot be called off"
+    detail = "What is being erased has been given up."
+    remedy = "Let it run."
+
+
 @transactional
 def start_job(caller: Caller, *, type_: str, arguments: Mapping[str, Any]) -> uuid.UUID:
     """A job of one of PUBLIC_TYPES, carried out after the commit. Raises TooManyJobs."""
@@ -46,13 +56,15 @@ def start_job(caller: Caller, *, type_: str, arguments: Mapping[str, Any]) -> uu
 
 @transactional
 def revoke_job(caller: Caller, *, name: str) -> None:
-    """Calls one of the caller's jobs off; harmless when repeated. Raises NotThere, JobOver."""
+    """Calls one of the caller's jobs off; harmless when repeated. Raises NotThere, JobOver, JobStays."""
     job_id = as_uuid(name)
     if job_id is None:
         raise NotThere
     mine = Job.objects.filter(id=job_id, owner=caller.user_id)
     if not mine.exists():
         raise NotThere
+    if mine.filter(subject_id__isnull=False).exists():
+        raise JobStays
     if jobs.revoke(job_id):
         audit.record(caller, "job.revoked", target_kind="job", target_id=job_id)
     elif not mine.filter(state=JobState.REVOKED).exists():
@@ -70,14 +82,14 @@ class MessageNotFailed(ApiError):
 
 @transactional
 def retry_message(caller: Caller, *, message_id: uuid.UUID) -> None:
-    """Has a message that was given up tried again, as often as a new one. Raises Forbidden, NotThere, MessageNotFailed."""
+    """Has a message that was given up tried again, as often as a new one. Raises Forbidden, NotThere, MessageNotFailed,
+    AlreadyRunning.
+    """
     message = _failed_message(caller, message_id)
-    now = timezone.now()
-    OutboxMessage.objects.filter(id=message.id).update(due_at=now, failed_at=None, attempts=0, lease=None)
-    if message.job_id is not None:
-        Job.objects.filter(id=message.job_id, state=JobState.FAILURE).update(
-            state=JobState.RETRY, ended_at=None, updated_at=now
-        )
+    again = {"due_at": timezone.now(), "failed_at": None, "attempts": 0, "failures": 0, "lease": None}
+    OutboxMessage.objects.filter(id=message.id).update(**again)
+    if message.job is not None and message.job.state == JobState.FAILURE:
+        jobs.try_again(message.job)
     _record(caller, "outbox.retried", message)
 
 
@@ -154,6 +166,7 @@ def forget_expired() -> None:
         counters.forget_expired,
         idempotency.forget_answers,
         outbox.forget_done,
+        outbox.forget_failed,
         jobs.forget_ended,
     ):
         while forget():

@@ -27,9 +27,7 @@ class JobListView(ApiView):
     @lists(JobSerializer, JOBS, summary="Your jobs")
     def get(self, request: ApiRequest) -> Response:
         query = pagination.parse(request, JOBS)
-        page = selectors.jobs_of(
-            request.caller, sort=query.sort, cursor=query.cursor, limit=query.limit, wants_total=query.wants_total
-        )
+        page = selectors.jobs_of(request.caller, **query.window)
         return Response(pagination.envelope(page, query, page.rows))
 
     @answers(
@@ -59,7 +57,7 @@ class JobView(ApiView):
         None,
         statuses=(HTTPStatus.NO_CONTENT,),
         summary="Call a job off",
-        errors=(NotThere, services.JobOver),
+        errors=(NotThere, services.JobOver, services.JobStays),
     )
     def delete(self, request: ApiRequest, job_id: str) -> Response:
         services.revoke_job(request.caller, name=job_id)

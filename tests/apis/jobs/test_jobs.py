@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from api.apis.jobs import services
-from api.exceptions import NotThere
+from api.exceptions import NotThere, TemporarilyUnavailable
 from api.models import AuditEntry, Job, OutboxMessage
 from api.platform import jobs, outbox
 from tests.conftest import Person
@@ -90,7 +90,7 @@ def test_a_repeat_under_its_key_starts_no_second_job(alice: Person) -> None:
 
 def test_a_job_that_fails_is_tried_again_and_fails_visibly_in_the_end(alice: Person, task: Replace) -> None:
     def fail(**_: Any) -> None:
-        raise NotThere
+        raise TemporarilyUnavailable
 
     task(fail)
     with time_machine.travel(datetime(2026, 11, 21, 12, tzinfo=UTC), tick=False) as clock:
@@ -99,13 +99,28 @@ def test_a_job_that_fails_is_tried_again_and_fails_visibly_in_the_end(alice: Per
             assert services.run_due() == 1
             state = Job.objects.values_list("state", "error", "ended_at").get()
             if attempt < outbox.ATTEMPTS:
-                assert state == ("RETRY", "not_found", None)
+                assert state == ("RETRY", "temporarily_unavailable", None)
             clock.shift(timedelta(hours=1))
         assert services.run_due() == 0
     message = OutboxMessage.objects.get(job_id=job_id)
     job = Job.objects.get(id=job_id)
     assert (job.state, job.result, job.ended_at) == ("FAILURE", None, message.failed_at)
     assert message.failed_at is not None
+
+
+def test_a_job_that_a_rule_refuses_is_over_at_once(alice: Person, task: Replace) -> None:
+    def refuse(**_: Any) -> None:
+        raise NotThere
+
+    task(refuse)
+    job_id = started(alice)
+    assert services.run_due() == 1
+    job = read(alice, job_id)
+    assert (job["state"], job["error"], job["result"]) == ("FAILURE", "not_found", None)
+    assert job["ended_at"] is not None
+    message = OutboxMessage.objects.get(job_id=job_id)
+    assert (message.due_at, message.failed_at) == (None, None)  # nobody has to look at it
+    assert services.run_due() == 0
 
 
 def test_what_went_wrong_is_told_by_a_code_and_nothing_more(alice: Person, task: Replace) -> None:
