@@ -4,6 +4,7 @@ import abc
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, ClassVar, NamedTuple
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages
@@ -11,6 +12,7 @@ from django.core import signing
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -18,13 +20,15 @@ from django.utils.translation import gettext_lazy
 from django.views import View
 
 from api import problems
-from api.cms.access import caller_of, duties_of, staff_of, staff_required
+from api.cms.access import caller_of, duties_of, has_fresh_proof, staff_of, staff_required, viewed_by
 from api.cms.forms.reason import ReasonForm
 from api.exceptions import ApiError, Forbidden, InvalidInput, NotThere
 from api.platform.callers import Caller
 from api.platform.keyset import Cursor, Page
 
 Text = str | Promise
+
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Section(NamedTuple):
@@ -45,6 +49,7 @@ _SECTIONS = (
     Section("requests", gettext_lazy("Requests"), "requests.read"),
     Section("mails", gettext_lazy("Mails"), "mails.read"),
     Section("apps", gettext_lazy("Apps"), "apps.read"),
+    Section("staff", gettext_lazy("Staff"), "staff.read"),
     Section("audit", gettext_lazy("Audit trail"), "audit.read"),
 )
 
@@ -54,6 +59,8 @@ class CmsPage(View):
 
     # Which entry of the navigation it belongs to.
     section: ClassVar[str] = ""
+    # Whether it may be sent to while somebody looks through the eyes of a person, when nothing else may.
+    is_open_while_viewing: ClassVar[bool] = False
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
@@ -68,6 +75,8 @@ class CmsPage(View):
         return response
 
     def enter(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.method not in _READING and not self.is_open_while_viewing and viewed_by(request) is not None:
+            raise Forbidden(_("Nothing is changed while you see what somebody else sees."))
         return super().dispatch(request, *args, **kwargs)
 
     def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -83,21 +92,36 @@ class CmsPage(View):
             "environment": settings.ENVIRONMENT,
             "section": self.section,
             "staff": staff_of(self.request),
+            "viewed": viewed_by(self.request),
             "request_id": getattr(self.request, "request_id", "") if status >= HTTPStatus.BAD_REQUEST else "",
         }
         return render(self.request, template, {**frame, **context}, status=status)
+
+
+class EntryPage(CmsPage):
+    """A page on the way in: each looks itself at what has been shown so far."""
 
 
 class StaffPage(CmsPage):
     """A page behind the door, for staff whose roles cover the action that it needs (None: for all staff)."""
 
     needs: ClassVar[str | None]
+    # Whether the person shows a second factor once more if the last time was more than ten minutes ago.
+    needs_fresh_proof: ClassVar[bool] = False
 
     @method_decorator(staff_required)
     def enter(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if self.needs is not None and self.needs not in duties_of(request):
             raise Forbidden(_("This takes a role that covers %(action)s.") % {"action": self.needs})
+        if self.needs_fresh_proof and not has_fresh_proof(request):
+            return to_proof(request)
         return super().enter(request, *args, **kwargs)
+
+
+def to_proof(request: HttpRequest) -> HttpResponseRedirect:
+    """To the page where somebody shows once more that it is them, and from there back here."""
+    query = urlencode({"next": request.get_full_path()})
+    return HttpResponseRedirect(f"{reverse('cms:prove')}?{query}")
 
 
 class Pager:
@@ -166,6 +190,10 @@ class ConfirmedChange(StaffPage, abc.ABC):
             form.add_error(None, explained(refusal))
             return with_headers(self._confirmation(subject, form, refusal.status), refusal)
         messages.success(request, str(self.done).format(name=subject.name))
+        return self.arrived(subject)
+
+    def arrived(self, subject: Subject) -> HttpResponse:
+        """Where it leads to once it is done."""
         return HttpResponseRedirect(subject.address)
 
     def _confirmation(self, subject: Subject, form: Form, status: HTTPStatus = HTTPStatus.OK) -> HttpResponse:

@@ -2,13 +2,40 @@
 
 from django.urls import path
 
-from api.cms.views import apps, audit, auth, dashboard, devices, jobs, mails, orgs, requests, search, users
+from api.cms.views import (
+    apps,
+    audit,
+    auth,
+    dashboard,
+    devices,
+    filters,
+    jobs,
+    mails,
+    me,
+    orgs,
+    requests,
+    search,
+    staff,
+    users,
+    view_as,
+)
 
 app_name = "cms"
 
 urlpatterns = [
     path("", dashboard.DashboardView.as_view(), name="dashboard"),
     path("login/", auth.SignInView.as_view(), name="login"),
+    path("login/code/", auth.CodeView.as_view(), name="login-code"),
+    path("login/passkey/", auth.PasskeyView.as_view(), name="login-passkey"),
+    path("login/passkey/question/", auth.PasskeyQuestionView.as_view(), name="login-passkey-question"),
+    path("me/", me.MeView.as_view(), name="me"),
+    path("me/proof/", me.ProofView.as_view(), name="prove"),
+    path("me/app/", me.NewAppView.as_view(), name="me-totp"),
+    path("me/passkey/", me.NewPasskeyView.as_view(), name="me-passkey"),
+    path("me/passkey/question/", me.NewPasskeyQuestionView.as_view(), name="me-passkey-question"),
+    path("me/recovery-codes/", me.RecoveryCodesView.as_view(), name="me-recovery-codes"),
+    path("me/factors/<int:factor_id>/remove/", me.FactorRemoveView.as_view(), name="me-factor-remove"),
+    path("me/browsers/<uuid:browser_id>/end/", me.BrowserEndView.as_view(), name="me-browser-end"),
     path("logout/", auth.SignOutView.as_view(), name="logout"),
     path("users/", users.PeopleView.as_view(), name="users"),
     path("users/<uuid:user_id>/", users.PersonView.as_view(), name="user"),
@@ -18,6 +45,9 @@ urlpatterns = [
     path("users/<uuid:user_id>/note/", users.NoteView.as_view(), name="user-note"),
     path("users/<uuid:user_id>/confirmation/", users.ResendConfirmationView.as_view(), name="user-confirmation"),
     path("users/<uuid:user_id>/reset/", users.SendResetView.as_view(), name="user-reset"),
+    path("users/<uuid:user_id>/view-as/", view_as.ViewAsView.as_view(), name="user-view-as"),
+    path("view-as/", view_as.ViewingView.as_view(), name="viewing"),
+    path("view-as/end/", view_as.ViewingEndView.as_view(), name="viewing-end"),
     path("sessions/<uuid:session_id>/end/", users.SessionEndView.as_view(), name="session-end"),
     path("devices/", devices.DevicesView.as_view(), name="devices"),
     path("devices/<uuid:device_id>/", devices.DeviceView.as_view(), name="device"),
@@ -37,5 +67,13 @@ urlpatterns = [
     path("apps/<str:key_id>/block/", apps.BlockView.as_view(), name="app-key-block"),
     path("apps/<str:key_id>/activate/", apps.ActivateView.as_view(), name="app-key-activate"),
     path("audit/", audit.AuditView.as_view(), name="audit"),
+    path("filters/", filters.FiltersView.as_view(), name="filters"),
+    path("filters/<uuid:filter_id>/", filters.FilterView.as_view(), name="filter"),
+    path("staff/", staff.StaffView.as_view(), name="staff"),
+    path("staff/<uuid:user_id>/", staff.StaffMemberView.as_view(), name="staff-member"),
+    path("staff/<uuid:user_id>/roles/", staff.RolesView.as_view(), name="staff-roles"),
+    path("staff/<uuid:user_id>/factors/reset/", staff.FactorsResetView.as_view(), name="staff-factors-reset"),
+    path("staff/browsers/<uuid:browser_id>/end/", staff.BrowserEndView.as_view(), name="browser-end"),
+    path("staff/roles/<str:name>/", staff.RoleView.as_view(), name="staff-role"),
     path("search/", search.SearchView.as_view(), name="search"),
 ]

@@ -11,9 +11,10 @@ from api.apis.auth import services as auth
 from api.apis.contacts import services as contacts
 from api.apis.onboarding import services as onboarding
 from api.apis.users import services as users
+from api.management import seed
 from api.models import ActorKind, AppKey, Channel, Device, Platform, User
 from api.models.base import identity_of
-from api.platform import callers, device_keys, memberships
+from api.platform import callers, device_keys, factors, memberships
 from api.platform.callers import Caller
 from api.platform.keys import b64url
 
@@ -21,7 +22,7 @@ APP_KEY_ID = "demo-app"
 # One install of the demo device, so that a second start finds it.
 INSTALL_ID = uuid.UUID("00000000-0000-4000-8000-00000000d3a0")
 _OWNER = "ada@example.com"
-_STAFF = "staff@example.com"
+STAFF = "staff@example.com"
 _PEOPLE = (
     ("Grace", "Hopper", "grace.hopper@example.com", "Navy"),
     ("Alan", "Turing", "alan@example.com", "Bletchley Park"),
@@ -36,8 +37,11 @@ def prepare() -> dict[str, Any]:
     password = settings.DEMO_PASSWORD
     app_key = _app_key()
     _person(_OWNER, password, first_name="Ada", last_name="Lovelace")
-    _person(_STAFF, password, first_name="Sam", last_name="Staff", is_staff=True)
+    _person(STAFF, password, first_name="Sam", last_name="Staff", is_staff=True)
     _device(app_key)
+    if settings.DEMO_SEED:
+        seed.fill(seed.SIZES["small"])
+    totp_secret = second_factor(STAFF)
     base_url = f"http://localhost:{settings.PORT}"
     docs_url = f"{base_url}/{settings.API_DOCS_PATH}docs/" if settings.API_DOCS_ENABLED else None
     return {
@@ -45,7 +49,7 @@ def prepare() -> dict[str, Any]:
         "app_key": {"id": app_key.key_id, "secret": b64url(device_keys.app_secret(app_key))},
         "logins": [
             {"email": _OWNER, "password": password, "role": "owner"},
-            {"email": _STAFF, "password": password, "role": "staff"},
+            {"email": STAFF, "password": password, "role": "staff", "totp_secret": totp_secret},
         ],
         "cms_url": f"{base_url}/{settings.CMS_PATH}",
         "docs_url": docs_url,
@@ -78,6 +82,14 @@ def _person(email: str, password: str, *, is_staff: bool = False, **profile: str
         contacts.create_contact(
             caller, organization=None, contact_id=None, values=values, primaries={"emails": address}
         )
+
+
+def second_factor(email: str) -> str | None:
+    """The secret of somebody's authenticator app, set up if they have no second factor at all."""
+    person = User.objects.get(email_identity=identity_of(email))
+    if not factors.has_any(person):
+        return auth.set_up_totp(callers.command("demo"), user_id=person.id)
+    return factors.totp_secret_of(person)
 
 
 def _device(app_key: AppKey) -> None:

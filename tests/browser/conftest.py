@@ -7,9 +7,11 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from api.apis.auth import services as auth
 from api.apis.users import services as users
 from api.platform import callers
 from tests.conftest import PASSWORD
+from tests.factors import a_code_of
 
 # Playwright runs its own event loop in this thread; Django then refuses database calls unless told that it is fine.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -49,9 +51,12 @@ def staff_page(page: Page, live_server) -> Page:
     """A member of staff, signed in."""
     person = users.create_person(callers.command(), email="staff@example.com", password=PASSWORD, profile={})
     users.promote_to_superuser(callers.command(), user_id=person.id)
+    auth.set_up_totp(callers.command(), user_id=person.id)
     page.goto(f"{live_server.url}/cms/")
     page.get_by_label("E-mail").fill("staff@example.com")
     page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_label("Code").fill(a_code_of(person))
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Dashboard")
     return page

@@ -10,7 +10,7 @@ from django.utils import timezone
 from playwright.sync_api import Page
 
 from api.cms.urls import urlpatterns
-from api.models import AppKey, Device, OutboxMessage, Session
+from api.models import AppKey, Device, OutboxMessage, Session, StaffSession
 from tests import factories
 from tests.conftest import Person
 
@@ -21,6 +21,8 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 FAULTS = """async (rules) => (await axe.run({runOnly: rules})).violations.map(
     (found) => `${found.id}: ${found.nodes.map((node) => node.target.join(" ")).join(", ")}`)"""
 SCROLLS = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+# The steps of the sign-in have a walk of their own.
+UNSEEN = frozenset({"login", "login-code", "me-factor-remove"})
 LONG = "A-very-long-name-without-any-place-to-break-it-" * 2
 
 
@@ -40,7 +42,7 @@ def things(alice: Person) -> dict[str, Any]:
         "message_id": message.id,
         "kind": "auth.magic_code",
         "key_id": AppKey.objects.get().key_id,
-        "platform": "ios",
+        "name": "Support",
     }
 
 
@@ -51,10 +53,12 @@ def test_every_page_is_quiet_accessible_and_fits(
 ) -> None:
     staff_page.set_viewport_size({"width": width, "height": 900})
     staff_page.emulate_media(color_scheme=scheme)
+    things["browser_id"] = StaffSession.objects.get().id
     pictures = os.environ.get("CMS_PICTURES")
     faults = []
     for pattern in urlpatterns:
-        if pattern.name in ("login", "logout"):
+        view = pattern.callback.view_class
+        if pattern.name in UNSEEN or "get" not in view.http_method_names or not hasattr(view, "get"):
             continue
         ids = {name: things[name] for name in pattern.pattern.converters}
         address = reverse(f"cms:{pattern.name}", kwargs=ids)

@@ -4,6 +4,7 @@ import itertools
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 
 import pytest
 from django.http import HttpResponse
@@ -12,7 +13,9 @@ from django.test import Client, TestCase
 from api.apis.auth import services as auth
 from api.apis.users import services as users
 from api.models import User
+from api.models.base import identity_of
 from api.platform import callers
+from tests.factors import show_second_factor
 
 PASSWORD = "correct horse battery staple"
 _numbers = itertools.count(1)
@@ -32,6 +35,13 @@ class Browser(Client):
         )
 
     def sign_in(self, email: str, password: str = PASSWORD, **fields: str) -> HttpResponse:
+        """Shows the password and then a second factor; the answer is that of the step at which it ended."""
+        answer = self.show_password(email, password, **fields)
+        if answer.status_code != HTTPStatus.FOUND or "sessionid" not in self.cookies:
+            return answer
+        return show_second_factor(self, answer["Location"], identity_of(email), fields.get("next", ""))
+
+    def show_password(self, email: str, password: str = PASSWORD, **fields: str) -> HttpResponse:
         return self.post("/cms/login/", {"email": email, "password": password, **fields})
 
     def is_in(self) -> bool:
@@ -54,7 +64,7 @@ class Staff:
         assert response.status_code == 200, response.content.decode()
         return response.content.decode()
 
-    def post(self, address: str, **fields: str) -> HttpResponse:
+    def post(self, address: str, **fields: str | list[str]) -> HttpResponse:
         """Sends a form; what waits for the commit happens, although a test never commits."""
         with TestCase.captureOnCommitCallbacks(execute=True):
             return self.browser.post(address, fields)
@@ -95,6 +105,7 @@ def new_staff(new_user: Callable[..., User]) -> Callable[..., Staff]:
         user, browser = new_user(name, is_staff=True, **columns), Browser()
         auth.set_staff_roles(callers.command(), user_id=user.id, roles=roles)
         User.objects.filter(id=user.id).update(is_staff=True)  # also who has no role
+        auth.set_up_totp(callers.command(), user_id=user.id)
         assert user.email is not None
         assert browser.sign_in(user.email).status_code == 302
         return Staff(user, browser)

@@ -104,11 +104,11 @@ def test_a_filter_that_does_not_exist_is_said_at_the_field(staff, device, query)
 
 
 def test_a_list_costs_the_same_however_long_it_is(staff, new_person, django_assert_num_queries):
-    # session, person, roles, list, the session's expiry with its savepoint (3)
+    # session, person, roles, saved filters, list, the session's expiry with its savepoint (3)
     for number in range(5):
         new_person(f"person{number}")
         if number in (0, 4):
-            with django_assert_num_queries(7):
+            with django_assert_num_queries(8):
                 staff.text("/cms/devices/")
 
 

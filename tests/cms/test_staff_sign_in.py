@@ -13,7 +13,7 @@ from django.core.cache import caches
 from django.http import HttpResponse
 
 from api.apis.auth import services as auth
-from api.cms import access
+from api.cms import entry
 from api.models import ActorKind, AuditEntry, Channel, Outcome, User
 from api.platform import callers
 from core.settings.env import Rate
@@ -146,9 +146,10 @@ def test_nobody_is_sent_elsewhere_after_signing_in(browser, new_user, place, is_
     sam = new_user("sam", is_staff=True)
     if is_in_query:
         answer = browser.post("/cms/login/", {"email": sam.email, "password": PASSWORD}, query_params={"next": place})
+        assert (answer.status_code, answer["Location"]) == (302, "/cms/me/app/")
     else:
         answer = browser.sign_in(sam.email, next=place)
-    assert (answer.status_code, answer["Location"]) == (302, "/cms/")
+        assert (answer.status_code, answer["Location"]) == (302, "/cms/")
 
 
 def test_people_arrive_where_they_wanted_to_go(browser, new_user):
@@ -220,7 +221,7 @@ def test_the_limit_passes(new_browser, new_user, settings):
 @time_machine.travel(NOON, tick=False)
 @pytest.mark.parametrize("addresses", [["192.0.2.9"] * 4, [f"2001:db8:1:2::{n}" for n in range(1, 5)]])
 def test_an_address_has_a_limit_over_all_accounts(new_browser, new_user, monkeypatch, addresses):
-    monkeypatch.setattr(access, "_ADDRESS_RATE", (3, 60))
+    monkeypatch.setattr(entry, "_ADDRESS_RATE", (3, 60))
     sam = new_user("sam", is_staff=True)
     browser = new_browser()
     for number, address in enumerate(addresses[:3]):
@@ -235,7 +236,7 @@ def test_an_address_has_a_limit_over_all_accounts(new_browser, new_user, monkeyp
 
 @time_machine.travel(NOON, tick=False)
 def test_an_address_that_is_refused_uses_up_nobodys_attempts(new_browser, new_user, monkeypatch, settings):
-    monkeypatch.setattr(access, "_ADDRESS_RATE", (1, 60))
+    monkeypatch.setattr(entry, "_ADDRESS_RATE", (1, 60))
     settings.RATES = {**settings.RATES, "auth_token": Rate(2, 60)}
     sam = new_user("sam", is_staff=True)
     attacker = new_browser()

@@ -1,23 +1,35 @@
 """The audit trail as a timeline."""
 
-from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
 
 from api.apis.audit import selectors as audit
 from api.cms.forms.audit import AuditSearchForm
-from api.cms.pages import Pager, StaffPage
+from api.cms.lists import Column, ListPage
+from api.platform.keyset import Cursor, Page
 
 
-class AuditView(StaffPage):
-    section = "audit"
+class AuditView(ListPage):
+    section = name = "audit"
     needs = "audit.read"
+    title = _("Audit trail")
+    form_class = AuditSearchForm
+    columns = (
+        Column("at", _("When"), "time"),
+        Column("action", _("What"), "audit_action"),
+        Column("actor_id", _("By"), "audit_actor"),
+        Column("target_id", _("About"), "audit_target"),
+        Column("address", _("From"), "audit_place", is_personal=True),
+        Column("details", _("Details"), "audit_details", is_personal=True),
+        Column("request_id", _("Request"), "mono", is_usual=False),
+        Column("organization_id", _("Organization"), "mono", is_usual=False),
+        Column("outcome", _("Outcome"), is_usual=False),
+        Column("id", _("Number"), "mono", is_usual=False),
+    )
+    nothing = _("Nothing yet: whatever is done appears here.")
+    nothing_fits = _("Nothing like this in the trail. Ids must be complete; take a filter away.")
 
-    def get(self, request: HttpRequest) -> HttpResponse:
-        form = AuditSearchForm(request.GET)
-        context = {"form": form, "is_searched": any(request.GET.get(name) for name in form.fields)}
-        if not form.is_valid():
-            return self.page("cms/audit/list.html", {**context, "entries": []})
-        filters = {name: value for name, value in form.cleaned_data.items() if value}
-        pager = Pager(request, "audit", *sorted(filters.items()))
-        page = audit.entries_for_staff(filters, cursor=pager.cursor, limit=settings.PAGE_LIMIT_DEFAULT)
-        return self.page("cms/audit/list.html", {**context, "entries": page.rows, **pager.links(page)})
+    def rows(self, filters: Mapping[str, Any], *, cursor: Cursor | None, limit: int) -> Page:
+        return audit.entries_for_staff(filters, cursor=cursor, limit=limit)

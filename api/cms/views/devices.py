@@ -1,8 +1,9 @@
 """Devices: finding them, seeing who uses them, revoking them."""
 
 import uuid
+from collections.abc import Mapping
+from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -12,29 +13,47 @@ from api.apis.auth import selectors as auth
 from api.apis.onboarding import selectors as onboarding
 from api.apis.onboarding import services as onboarding_services
 from api.cms.forms.devices import DeviceSearchForm
-from api.cms.pages import ConfirmedChange, Pager, StaffPage, Subject
+from api.cms.lists import Column, ListPage
+from api.cms.pages import ConfirmedChange, StaffPage, Subject
 from api.platform.callers import Caller
+from api.platform.keyset import Cursor, Page
 
 _PART_LIMIT = 20  # rows of each part of a detail page
 
 
-class DevicesView(StaffPage):
+class DevicesView(ListPage):
     """All devices by pages, or those of a platform and a status; with `q` the one that it names."""
 
-    section = "devices"
+    section = name = "devices"
     needs = "devices.read"
+    title = _("Devices")
+    form_class = DeviceSearchForm
+    columns = (
+        Column("name", _("Device"), "device"),
+        Column("platform", _("App"), "device_app"),
+        Column("status", _("Status"), "device_status"),
+        Column("live_session__user__username", _("Signed in"), "device_person", is_personal=True),
+        Column("last_seen_at", _("Last seen"), "last_time"),
+        Column("created_at", _("Registered"), "time"),
+        Column("id", _("Id"), "mono", is_usual=False),
+        Column("model", _("Model"), is_usual=False),
+        Column("os_version", _("System"), is_usual=False),
+        Column("app_version", _("Version"), is_usual=False),
+    )
+    nothing = _(
+        "No devices yet. They appear when an app has registered: make a key for its build with manage.py app_key create, "
+        "and give it to the app."
+    )
+    nothing_fits = _("No device fits. An id must be complete; or choose another platform or status.")
 
-    def get(self, request: HttpRequest) -> HttpResponse:
-        form = DeviceSearchForm(request.GET)
-        context = {"form": form, "is_searched": any(request.GET.get(name) for name in form.fields)}
-        if not form.is_valid():
-            return self.page("cms/devices/list.html", {**context, "rows": []})
-        text, platform, status = (form.cleaned_data[name] for name in ("q", "platform", "status"))
-        pager = Pager(request, "devices", platform, status)
-        page = onboarding.devices_for_staff(
-            text=text, platform=platform, status=status, cursor=pager.cursor, limit=settings.PAGE_LIMIT_DEFAULT
+    def rows(self, filters: Mapping[str, Any], *, cursor: Cursor | None, limit: int) -> Page:
+        return onboarding.devices_for_staff(
+            text=filters.get("q", ""),
+            platform=filters.get("platform", ""),
+            status=filters.get("status", ""),
+            cursor=cursor,
+            limit=limit,
         )
-        return self.page("cms/devices/list.html", {**context, "rows": page.rows, **pager.links(page)})
 
 
 class DeviceView(StaffPage):

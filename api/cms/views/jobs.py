@@ -1,8 +1,9 @@
 """Background work: what waits, runs, is done, and what was given up, with the reason."""
 
 import uuid
+from collections.abc import Mapping
+from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -11,25 +12,36 @@ from api.apis.audit import selectors as audit
 from api.apis.jobs import selectors as jobs
 from api.apis.jobs import services as job_services
 from api.cms.forms.jobs import MessageSearchForm
-from api.cms.pages import ConfirmedChange, Pager, StaffPage, Subject
+from api.cms.lists import Column, ListPage
+from api.cms.pages import ConfirmedChange, StaffPage, Subject
 from api.platform.callers import Caller
+from api.platform.keyset import Cursor, Page
 
 _PART_LIMIT = 20  # rows of each part of a detail page
 
 
-class MessagesView(StaffPage):
-    section = "jobs"
+class MessagesView(ListPage):
+    section = name = "jobs"
     needs = "outbox.read"
+    title = _("Background work")
+    form_class = MessageSearchForm
+    columns = (
+        Column("task", _("Work"), "message"),
+        Column("state", _("State"), "message_state"),
+        Column("attempts", _("Attempts")),
+        Column("created_at", _("Written"), "time"),
+        Column("due_at", _("Due"), "time"),
+        Column("last_error", _("Error"), "long_text"),
+        Column("id", _("Id"), "mono", is_usual=False),
+        Column("request_id", _("Request"), "mono", is_usual=False),
+        Column("done_at", _("Done"), "time", is_usual=False),
+        Column("failed_at", _("Given up"), "time", is_usual=False),
+    )
+    nothing = _("Nothing yet: mail, jobs and the timetable's tasks appear here.")
+    nothing_fits = _("Nothing is in this state.")
 
-    def get(self, request: HttpRequest) -> HttpResponse:
-        form = MessageSearchForm(request.GET)
-        context = {"form": form, "is_searched": bool(request.GET.get("state"))}
-        if not form.is_valid():
-            return self.page("cms/jobs/list.html", {**context, "rows": []})
-        state = form.cleaned_data["state"]
-        pager = Pager(request, "jobs", state)
-        page = jobs.messages_for_staff(state=state, cursor=pager.cursor, limit=settings.PAGE_LIMIT_DEFAULT)
-        return self.page("cms/jobs/list.html", {**context, "rows": page.rows, **pager.links(page)})
+    def rows(self, filters: Mapping[str, Any], *, cursor: Cursor | None, limit: int) -> Page:
+        return jobs.messages_for_staff(state=filters.get("state", ""), cursor=cursor, limit=limit)
 
 
 class MessageView(StaffPage):

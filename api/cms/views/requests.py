@@ -1,33 +1,47 @@
 """What people have asked for by mail: confirmations, resets, and to hear when signing up is possible."""
 
-from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
 
 from api.apis.auth import selectors as auth
 from api.cms.forms.requests import RequestSearchForm
-from api.cms.pages import Pager, StaffPage
+from api.cms.lists import Column, ListPage
+from api.platform.keyset import Cursor, Page
 
 
-class RequestsView(StaffPage):
-    section = "requests"
+class RequestsView(ListPage):
+    section = name = "requests"
     needs = "requests.read"
+    title = _("Requests")
+    template = "cms/requests/list.html"
+    form_class = RequestSearchForm
+    columns = (
+        Column("email", _("Address"), is_personal=True),
+        Column("purpose", _("Kind")),
+        Column("user__username", _("Person"), "request_person", is_personal=True),
+        Column("is_open", _("State"), "request_state"),
+        Column("created_at", _("Asked"), "time"),
+        Column("expires_at", _("Until"), "time"),
+    )
+    nothing = _(
+        "Nothing lately: confirmations and password resets that people ask for appear here, for a day beyond their time."
+    )
+    nothing_fits = _("Nobody has asked for this lately.")
 
-    def get(self, request: HttpRequest) -> HttpResponse:
-        form = RequestSearchForm(request.GET)
-        context = {"form": form, "is_searched": bool(request.GET.get("purpose"))}
-        if not form.is_valid():
-            return self.page("cms/requests/list.html", {**context, "rows": []})
-        purpose = form.cleaned_data["purpose"]
-        pager = Pager(request, "requests", purpose)
-        page = auth.requests_for_staff(purpose=purpose, cursor=pager.cursor, limit=settings.PAGE_LIMIT_DEFAULT)
-        return self.page("cms/requests/list.html", {**context, "rows": page.rows, **pager.links(page)})
+    def rows(self, filters: Mapping[str, Any], *, cursor: Cursor | None, limit: int) -> Page:
+        return auth.requests_for_staff(purpose=filters.get("purpose", ""), cursor=cursor, limit=limit)
 
 
-class WaitingListView(StaffPage):
+class WaitingListView(ListPage):
     section = "requests"
+    name = "waiting-list"
     needs = "requests.read"
+    title = _("Waiting list")
+    template = "cms/requests/waiting_list.html"
+    columns = (Column("email", _("Address"), is_personal=True), Column("created_at", _("Since"), "time"))
+    nothing = _("Nobody waits: addresses appear here when people ask to hear when signing up is possible.")
 
-    def get(self, request: HttpRequest) -> HttpResponse:
-        pager = Pager(request, "waiting-list")
-        page = auth.waiting_list_for_staff(cursor=pager.cursor, limit=settings.PAGE_LIMIT_DEFAULT)
-        return self.page("cms/requests/waiting_list.html", {"rows": page.rows, **pager.links(page)})
+    def rows(self, filters: Mapping[str, Any], *, cursor: Cursor | None, limit: int) -> Page:
+        return auth.waiting_list_for_staff(cursor=cursor, limit=limit)

@@ -1,9 +1,10 @@
 """People: finding them, seeing what is known about them, shutting them out and letting them in again."""
 
 import uuid
+from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -17,30 +18,41 @@ from api.apis.orgs import selectors as orgs
 from api.apis.users import selectors as users
 from api.cms.access import caller_of
 from api.cms.forms.users import NoteForm, PeopleSearchForm
-from api.cms.pages import ConfirmedChange, Pager, StaffPage, Subject
+from api.cms.lists import Column, ListPage
+from api.cms.pages import ConfirmedChange, StaffPage, Subject
 from api.platform.callers import Caller
+from api.platform.keyset import Cursor, Page
 
 _PART_LIMIT = 20  # rows of each part of a detail page
 
 
-class PeopleView(StaffPage):
-    """All people by pages; with `q` those whose address or username begins with it, on one page."""
+class PeopleView(ListPage):
+    """All people by pages, or those of a status; with `q` those whose address or username begins with it, on one page."""
 
-    section = "users"
+    section = name = "users"
     needs = "people.read"
+    title = _("People")
+    form_class = PeopleSearchForm
+    has_pages_of_found = False
+    columns = (
+        Column("username", _("Person"), "person"),
+        Column("email", _("E-mail address"), is_personal=True),
+        Column("status", _("Status"), "person_status"),
+        Column("created_at", _("Joined"), "time"),
+        Column("last_login", _("Last sign-in"), "last_time"),
+        Column("id", _("Id"), "mono", is_usual=False),
+        Column("first_name", _("First name"), is_usual=False, is_personal=True),
+        Column("last_name", _("Last name"), is_usual=False, is_personal=True),
+        Column("is_email_confirmed", _("Confirmed"), "boolean", is_usual=False),
+    )
+    nothing = _("No people yet: they appear when somebody signs up in the app.")
+    nothing_fits = _("Nobody's address or username begins like this. Check the spelling, or type less of it.")
 
-    def get(self, request: HttpRequest) -> HttpResponse:
-        form = PeopleSearchForm(request.GET)
-        context = {"form": form, "is_searched": bool(request.GET.get("q", "").strip())}
-        if not form.is_valid():
-            return self.page("cms/users/list.html", {**context, "rows": []})
-        if text := form.cleaned_data["q"]:
-            rows = users.people_named_for_staff(text, limit=settings.PAGE_LIMIT_DEFAULT)
-            is_cut = len(rows) >= settings.PAGE_LIMIT_DEFAULT
-            return self.page("cms/users/list.html", {**context, "rows": rows, "is_cut": is_cut})
-        pager = Pager(request, "users")
-        page = users.people_for_staff(cursor=pager.cursor, limit=settings.PAGE_LIMIT_DEFAULT)
-        return self.page("cms/users/list.html", {**context, "rows": page.rows, **pager.links(page)})
+    def rows(self, filters: Mapping[str, Any], *, cursor: Cursor | None, limit: int) -> Page:
+        status = filters.get("status", "")
+        if text := filters.get("q"):
+            return Page(users.people_named_for_staff(text, status=status, limit=limit), None, None, None)
+        return users.people_for_staff(status=status, cursor=cursor, limit=limit)
 
 
 class PersonView(StaffPage):

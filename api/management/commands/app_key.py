@@ -32,6 +32,7 @@ class Command(BaseCommand):
         for verb in (create, change):
             _add_terms(verb)
         verbs.add_parser("list", help="show all keys")
+        verbs.add_parser("reseal", help="encrypt the secrets under the first of FIELD_KEYS")
         for name in _STATUSES:
             verbs.add_parser(name).add_argument("key_id")
 
@@ -43,6 +44,8 @@ class Command(BaseCommand):
                     self._create(options["key_id"], options["platform"], terms)
                 case "list":
                     self._list()
+                case "reseal":
+                    self.stdout.write(f"{services.reseal_app_keys(callers.command())} resealed")
                 case "set":
                     services.change_app_key(callers.command(), key_id=options["key_id"], terms=terms)
                     self._list(key_id=options["key_id"])

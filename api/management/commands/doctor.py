@@ -9,12 +9,11 @@ from typing import Any
 
 from django.conf import settings
 from django.core import checks
-from django.core.cache import cache
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from api.platform import broker, state, storage
+from api.platform import broker, cache, state, storage
 
 
 class Command(BaseCommand):
@@ -76,8 +75,8 @@ def _state() -> Iterator[str]:
 
 
 def _cache() -> Iterator[str]:
-    cache.set("doctor", "well", 5)
-    if cache.get("doctor") != "well":
+    cache.put(cache.PROBE, "doctor", value="well")
+    if cache.get(cache.PROBE, "doctor") != "well":
         yield "does not keep what it is given: look at REDIS_CACHE_URL"
 
 

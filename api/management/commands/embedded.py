@@ -17,6 +17,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from api.management import demo
+from api.platform import metric_files
 
 _START_SECONDS = 60
 
@@ -44,6 +45,7 @@ class Command(BaseCommand):
             f"CMS for staff           {shown['cms_url']}",
             "",
             *(f"Sign in as {login['role']:<12} {login['email']}  {login['password']}" for login in shown["logins"]),
+            *self._second_step(shown),
             "",
             f"App key                 {shown['app_key']['id']}  {shown['app_key']['secret']}",
             "The same for programs   var/demo.json",
@@ -55,6 +57,15 @@ class Command(BaseCommand):
             "",
         ]
         self.stdout.write("\n".join(lines))
+
+    def _second_step(self, shown: dict[str, Any]) -> list[str]:
+        secret = next((login["totp_secret"] for login in shown["logins"] if login.get("totp_secret")), None)
+        if not settings.STAFF_SECOND_FACTOR or secret is None:
+            return []
+        return [
+            f"Second step of staff    {secret} in an authenticator app, or a code by `manage.py staff_factors --demo`;",
+            "                        none at all: STAFF_SECOND_FACTOR=false make run",
+        ]
 
 
 def _require_free_port() -> None:
@@ -69,6 +80,7 @@ def _supervise(when_up: Any) -> int:
     """Runs the server and the background process until one is asked to stop; a background process that dies is
     started again. Returns the exit status.
     """
+    metric_files.share()
     server = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", "-c", "core/gunicorn.conf.py", "core.wsgi:application"]
     )
@@ -90,6 +102,7 @@ def _supervise(when_up: Any) -> int:
                 process.terminate()
         for process in (server, background):
             process.wait()
+        metric_files.forget()
     return 0 if stop.is_set() else server.returncode or 1
 
 

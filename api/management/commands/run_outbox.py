@@ -10,8 +10,10 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
 from api.apis.jobs import services
+from api.platform import leases, metrics, telemetry
 
 _PAUSE_SECONDS = 0.5
+_JOBS_AT_ONCE = 2  # one that takes an hour does not keep one of a second waiting
 
 
 class Command(BaseCommand):
@@ -25,17 +27,22 @@ class Command(BaseCommand):
             while services.run_due():
                 pass
             return
-        stop = threading.Event()
+        if settings.METRICS_PORT:
+            metrics.serve(settings.METRICS_PORT)
+        telemetry.start()
+        stop = leases.stopping
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        # Jobs have a thread of their own: mail does not wait for them.
-        jobs = threading.Thread(target=self._go_on, args=(stop, services.run_due_job))
-        jobs.start()
+        # Jobs have threads of their own: mail does not wait for them.
+        jobs = [threading.Thread(target=self._go_on, args=(stop, services.run_due_job)) for _ in range(_JOBS_AT_ONCE)]
+        for thread in jobs:
+            thread.start()
         self._go_on(stop, _run_the_rest)
-        jobs.join()
+        for thread in jobs:
+            thread.join()
 
     def _go_on(self, stop: threading.Event, run: Callable[[], int]) -> None:
-        """Runs until it is told to stop. What it cannot live with stops the other thread too: the process ends."""
+        """Runs until it is told to stop. What it cannot live with stops the other threads too: the process ends."""
         try:
             while not stop.is_set():
                 close_old_connections()
