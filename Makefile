@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 export PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-services test-browser check format bench lock migration schema doctor clean
+.PHONY: help run test test-services test-browser check deploy-check deploy-lock format bench lock migration schema doctor clean
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ test-browser: $(VENV)/.installed  ## the pages in headless Chromium
 check: $(VENV)/.installed  ## format, lint, layers, types, schema, migrations, settings of a deployment
 	@PY=$(PY) tests/check.sh
 
+deploy-check:  ## what can be known of image, workflows, chart and alerts (Python, and npm or helm)
+	@deploy/check.sh
+
 format: $(VENV)/.installed  ## format the code
 	@$(PY) -m ruff format . && $(PY) -m ruff check --fix .
 
@@ -56,5 +59,8 @@ lock:  ## resolve the dependencies anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' pyproject.toml --group production -o requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' pyproject.toml --group dev -o requirements-dev.txt
 
+deploy-lock:  ## resolve the tools of deploy-check anew (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make deploy-lock' deploy/requirements-check.in -o deploy/requirements-check.txt
+
 clean:  ## remove the environment and everything under var/
-	rm -rf $(VENV) var staticfiles
+	rm -rf $(VENV) .venv-deploy var staticfiles

@@ -14,6 +14,7 @@ class ApiConfig(AppConfig):
 
     def ready(self) -> None:
         import_module("api.checks")  # registers them
+        connections.watch()
         connections.trust_recent()
         load_tasks()
 

@@ -8,8 +8,7 @@ from django.core.checks import CheckMessage, Error, register
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from api.aliases import ALIASES
-from api.cms.pages import StaffPage
-from api.cms.views.auth import SignInView
+from api.cms.pages import EntryPage, StaffPage
 from api.permissions import PROVING
 from api.views import ApiView
 
@@ -18,7 +17,9 @@ _CANONICAL_PUBLIC_ROUTES = frozenset(
         "",
         "health/",
         "health/ready/",
+        "metrics",
         "api/v1/health",
+        "files/uploads/<path:name>",
         "files/<path:name>",
         ".well-known/jwks.json",
         "magic-verify/",
@@ -27,6 +28,9 @@ _CANONICAL_PUBLIC_ROUTES = frozenset(
         "reset-password/",
         "not-me/",
         "invitation/",
+        "shared-image/",
+        "api/v1/shared/images/resolve/",
+        "export/",
         "api/v1/device/challenge/",
         "api/v1/device/register/",
         "api/v1/device/rotate/",
@@ -59,7 +63,7 @@ def _is_proved(route: str, view: Any) -> bool:
         permissions = view_class.permission_classes
         return bool(permissions) and any(issubclass(permission, PROVING) for permission in permissions)
     if route.startswith(settings.CMS_PATH):
-        return view_class is not None and issubclass(view_class, (StaffPage, SignInView))
+        return view_class is not None and issubclass(view_class, (StaffPage, EntryPage))
     # The admin wraps each of its views in its own door; documentation is there only where it is mounted.
     docs = tuple(f"{settings.API_DOCS_PATH}{page}/" for page in ("schema", "docs", "redoc"))
     return route.startswith(settings.ADMIN_PATH) or route in docs

@@ -214,8 +214,13 @@ class PhoneNumberField(serializers.CharField):
         except phonenumbers.NumberParseException:
             self.fail("invalid")
         text = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-        # What the library holds possible may have more than the fifteen digits of E.164.
-        if not phonenumbers.is_possible_number(number) or len(text) > _E164_MAX_CHARS:
+        # What the library holds possible may have more than the fifteen digits of E.164; and of a number that is made of
+        # zeros it takes one for a prefix each time it reads it.
+        if (
+            not phonenumbers.is_possible_number(number)
+            or len(text) > _E164_MAX_CHARS
+            or phonenumbers.format_number(phonenumbers.parse(text), phonenumbers.PhoneNumberFormat.E164) != text
+        ):
             self.fail("invalid")
         return text
 
@@ -237,6 +242,21 @@ class UploadField(serializers.FileField):
         if len(data.content) > getattr(settings, self.limit):
             raise RequestDataTooBig
         return data
+
+
+_AVATAR_NAME = "avatars/k3v9q2m7x4w8r5t1n6p0b7z2/avatar-ada-20261121T093000-7KQ2MX"
+
+
+class AvatarSerializer(serializers.Serializer[dict[str, str]]):
+    """Addresses of square pictures (WebP), for whoever knows them: they need no proof, and stay until the avatar changes."""
+
+    example = {
+        "small": f"https://api.example.com/files/{_AVATAR_NAME}.webp",
+        "large": f"https://api.example.com/files/{_AVATAR_NAME}_lg.webp",
+    }
+
+    small = serializers.URLField(help_text="160 pixels a side.")
+    large = serializers.URLField(help_text="600 pixels a side.")
 
 
 class BirthDateField(serializers.DateField):

@@ -1,4 +1,5 @@
-"""Probes: is the process ready, and how are the stores it stands on. Liveness is answered in `core.middleware`.
+"""Probes: is the process ready, how are the stores it stands on, what has it counted. Liveness is answered in
+`core.middleware`.
 
 Each check runs in a thread of its own with a deadline, and never twice at once: a hung store costs one thread, and the
 probe answers all the same.
@@ -7,19 +8,20 @@ probe answers all the same.
 import hmac
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.core.cache import cache
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views import View
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from api import problems
-from api.platform import broker, state, storage
+from api.platform import broker, cache, metrics, outbox, state, storage
 
 _DEADLINE_SECONDS = 1.0
 
@@ -87,8 +89,8 @@ def _ask_state() -> None:
 
 
 def _ask_cache() -> None:
-    cache.set("health", 1, 5)
-    if cache.get("health") != 1:
+    cache.put(cache.PROBE, "health", value=1)
+    if cache.get(cache.PROBE, "health") != 1:
         raise ConnectionError("the cache forgets")
 
 
@@ -160,6 +162,46 @@ class ReadyView(_Probe):
         return _answer({"status": "ok" if is_up else "unavailable"}, is_up)
 
 
+class _Backlog(Collector):
+    """The outbox, as it is when somebody asks; nothing, while the database does not answer."""
+
+    def __init__(self) -> None:
+        self._found: outbox.Backlog | None = None
+        self._check = Check("backlog", self._ask, is_needed=False)
+
+    def _ask(self) -> None:
+        self._found = outbox.backlog()
+
+    def collect(self) -> Iterable[Metric]:
+        found = self._found if self._check.find().is_up else None
+        if found is not None:
+            yield GaugeMetricFamily("handset_outbox_due", "Messages that wait for a worker.", found.due)
+            yield GaugeMetricFamily(
+                "handset_outbox_oldest_due_seconds", "How long the first of them has waited.", found.oldest_due_seconds
+            )
+            yield GaugeMetricFamily("handset_outbox_failed", "Messages that have failed for good.", found.failed)
+
+
+_BACKLOG = _Backlog()
+_VERSION = GaugeMetricFamily("handset_build_info", "Which version runs; always 1.", labels=["version"])
+_VERSION.add_metric([settings.VERSION], 1)
+
+
+class _Version(Collector):
+    def collect(self) -> Iterable[Metric]:
+        yield _VERSION
+
+
+class MetricsView(_Probe):
+    """What all processes of this server have counted, for Prometheus."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        if not _has_token(request):
+            return problems.not_found(request, Http404())
+        content, media_type = metrics.exposition([_BACKLOG, _Version()])
+        return HttpResponse(content, media_type, headers={"Cache-Control": "no-store"})
+
+
 def _answer(body: dict[str, Any], is_up: bool) -> HttpResponse:
     if is_up:
         return JsonResponse(body, headers={"Cache-Control": "no-store"})
@@ -174,5 +216,9 @@ def _may_see_details(request: HttpRequest, *, is_database_up: bool) -> bool:
     user = getattr(request, "user", None) if is_database_up else None
     if user is not None and user.is_authenticated and user.is_staff:
         return True
+    return _has_token(request)
+
+
+def _has_token(request: HttpRequest) -> bool:
     given = request.headers.get("Authorization", "").removeprefix("Bearer ")
     return bool(settings.METRICS_TOKEN) and hmac.compare_digest(given.encode(), settings.METRICS_TOKEN.encode())

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypedDict
 
 import orjson
 from django.conf import settings
@@ -36,13 +36,23 @@ class InvalidCursor(ApiError):
 @dataclass(frozen=True)
 class ListRules:
     """What a list takes. `filters` maps names to a converter of one value (ValueError when it does not fit); `sorts`
-    are the names that may stand in `sort`, the first being the default; `-` in front of the default sorts it down.
+    are the names that may stand in `sort`, the first being the default; `-` in front of the default sorts it down. What comes whole, however much it is, is not paged.
     """
 
     sorts: Sequence[str]
     default_sort: str
     filters: Mapping[str, Callable[[str], Any]] = field(default_factory=dict)
     has_search: bool = False
+    is_paged: bool = True
+
+
+class Window(TypedDict):
+    """Which of the rows that a list has are its page, as selectors take it."""
+
+    sort: tuple[tuple[str, bool], ...]  # (name, descending)
+    cursor: Cursor | None
+    limit: int
+    wants_total: bool
 
 
 @dataclass(frozen=True)
@@ -57,6 +67,10 @@ class ListQuery:
     wants_total: bool
     fingerprint: bytes
 
+    @property
+    def window(self) -> Window:
+        return {"sort": self.sort, "cursor": self.cursor, "limit": self.limit, "wants_total": self.wants_total}
+
 
 SEARCH_MAX_CHARS = 200
 PARAMETER_MAX_CHARS = 2000
@@ -65,8 +79,9 @@ PARAMETER_MAX_CHARS = 2000
 def parse(request: ApiRequest, rules: ListRules) -> ListQuery:
     """The request's list query. Raises UnknownParameter, InvalidInput, InvalidCursor."""
     given: dict[str, str] = {}
-    known = {"cursor", "limit", "sort", "total", "fields", *(f"filter[{name}]" for name in rules.filters)}
+    known = {"sort", *(f"filter[{name}]" for name in rules.filters)}
     known |= {"q"} if rules.has_search else set()
+    known |= {"cursor", "limit", "total", "fields"} if rules.is_paged else set()
     for name, values in request.query_params.lists():
         if name not in known or len(values) != 1:
             raise UnknownParameter(parameter=shown(name))

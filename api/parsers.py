@@ -185,10 +185,15 @@ def _add(digest: Any, fact: bytes) -> None:
 
 def parts_of(request: ApiRequest) -> list[Part]:
     """The parts of a form. Raises MalformedBody, FileNameInvalid."""
-    boundary = parse_header_parameters(request.content_type)[1].get("boundary", "")
+    return parts_in(request.body, request.content_type)
+
+
+def parts_in(body: bytes, content_type: str) -> list[Part]:
+    """The parts of the body of a form. Raises MalformedBody, FileNameInvalid."""
+    boundary = parse_header_parameters(content_type)[1].get("boundary", "")
     if _BOUNDARY.fullmatch(boundary) is None:
         raise MalformedBody("The boundary of the parts is missing or not one.")
-    return [_part_of(headers, content) for headers, content in _split(request.body, boundary.encode())]
+    return [_part_of(headers, content) for headers, content in _split(body, boundary.encode())]
 
 
 def _split(body: bytes, boundary: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -2,7 +2,7 @@
 
 import sys
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -17,7 +17,9 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import set_rollback
 
 from api.exceptions import ApiError, Forbidden, InvalidInput, NotThere, TemporarilyUnavailable
+from api.models import User
 from api.platform import transactions
+from api.platform.tokens import TokenRevoked
 from api.renderers import to_json
 
 log = structlog.get_logger(__name__)
@@ -140,8 +142,18 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     return Response(body, problem.status, headers=_headers(problem), content_type=MEDIA_TYPE)
 
 
+_REFUSALS_OF: Mapping[type[Exception], type[ApiError]] = {
+    drf.MethodNotAllowed: MethodNotAllowed,
+    drf.UnsupportedMediaType: UnsupportedMediaType,
+    RequestDataTooBig: PayloadTooLarge,
+    User.DoesNotExist: TokenRevoked,  # the caller, who has been erased since the call was let in
+}
+
+
 def problem_of(error: Exception) -> ApiError | None:
     """The refusal that an exception stands for, or None for one that nobody expected."""
+    if type(error) in _REFUSALS_OF:
+        return _REFUSALS_OF[type(error)]()
     match error:
         case ApiError():
             return error
@@ -151,12 +163,6 @@ def problem_of(error: Exception) -> ApiError | None:
             return NotThere()
         case drf.PermissionDenied() | drf.NotAuthenticated() | drf.AuthenticationFailed():
             return Forbidden()
-        case drf.MethodNotAllowed():
-            return MethodNotAllowed()
-        case drf.UnsupportedMediaType():
-            return UnsupportedMediaType()
-        case RequestDataTooBig():
-            return PayloadTooLarge()
         case drf.ParseError() | SuspiciousOperation() | UnreadablePostError():
             return BadRequest()
         case _ if transactions.is_unavailable(error):

@@ -8,6 +8,7 @@ from django.views.decorators.csrf import csrf_exempt
 from api import files, health
 from api.aliases import ALIASES
 from api.apis.auth.urls import well_known
+from api.apis.images.urls import shared
 
 app_name = "api"
 
@@ -19,6 +20,7 @@ DOMAINS = [
     ("devices/", "devices"),
     ("device/", "onboarding"),
     ("", "users"),  # users/…, me/
+    ("", "export"),  # orgs/<org_slug>/export/…, users/me/export/…
     ("orgs/", "api_keys"),
     ("orgs/", "audit"),
     ("orgs/", "tags"),
@@ -36,6 +38,8 @@ urlpatterns = [
     path("api/v1/health", csrf_exempt(health.HealthView.as_view()), name="health"),
     *(path(f"api/v1/{prefix}", include((f"api.apis.{domain}.urls", domain))) for prefix, domain in DOMAINS),
     *(path(alias, _views[route]) for alias, route in ALIASES.items()),
+    path("api/v1/shared/", include((shared, "shared"))),
+    path("files/uploads/<path:name>", csrf_exempt(files.UploadView.as_view()), name="upload-file"),
     path("files/<path:name>", csrf_exempt(files.FileView.as_view()), name="file"),
     path(".well-known/", include((well_known, "well-known"))),
 ]

@@ -92,6 +92,8 @@ class ApiView(APIView):
     keeps_answers: ClassVar[bool] = True
     # True where a 202 says by Location where to look for what comes of it.
     answers_location: ClassVar[bool] = False
+    # True where what is read may have gone to another address, which Content-Location names then.
+    answers_content_location: ClassVar[bool] = False
     # True where an app below the minimum version is served all the same.
     serves_old_apps: ClassVar[bool] = False
     # True where a device that ATTESTATION_REQUIRED does not trust may change something all the same.

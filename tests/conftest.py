@@ -14,10 +14,11 @@ from handset_client.outcomes import accept
 
 from api.apis.onboarding import services as onboarding
 from api.models import AppKey, Organization, Role, User
-from api.platform import app_versions, callers, revocation, state, tokens
+from api.platform import app_versions, callers, revocation, state, tokens, traffic
 from api.platform.keys import b64url
 from core import logs
 from tests import factories
+from tests.buckets import bucket, endpoint, gone  # noqa: F401 -- fixtures
 from tests.documented import complaints
 from tests.phones import InProcess, Phone, make_phone
 
@@ -62,6 +63,7 @@ def _clean_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Nothing that a process remembers outlives a test; a Redis of the suite is emptied."""
     # Within a test the minimum versions are read once: when exactly, no test that counts queries can know.
     monkeypatch.setattr(app_versions, "FRESH_SECONDS", 10**9)
+    monkeypatch.setattr(traffic, "FLUSH_SECONDS", 10**9)
     yield
     cache.clear()
     tokens._verified.clear()

@@ -4,11 +4,13 @@
 # PY is the Python to use. These variables choose the stores; the suite makes and drops databases test_<name>… on each
 # server, and empties these two Redis databases and the six numbers below them:
 #   TEST_DATABASE_URLS (separated by spaces), REDIS_STATE_URL, REDIS_CACHE_URL, CELERY_BROKER_URL
+#   SUITE_DATABASE_URLS: more databases, for the suite alone, without the tests of many processes
 set -euo pipefail
 cd "$(dirname "$0")/.."
 : "${PY:?the Python to use, as make test-services sets it}"
 
 read -ra urls <<<"${TEST_DATABASE_URLS:-mysql://root@127.0.0.1:3306/handset postgres://postgres@127.0.0.1:5432/handset}"
+read -ra more <<<"${SUITE_DATABASE_URLS:-}"
 export REDIS_STATE_URL=${REDIS_STATE_URL:-redis://127.0.0.1:6379/14}
 export REDIS_CACHE_URL=${REDIS_CACHE_URL:-redis://127.0.0.1:6379/15}
 export CELERY_BROKER_URL=${CELERY_BROKER_URL:-amqp://guest:guest@127.0.0.1:5672//}
@@ -27,6 +29,7 @@ answers() {
 
 missing=0
 for url in "${urls[@]}"; do answers TEST_DATABASE_URLS "$url" || missing=1; done
+for url in "${more[@]}"; do answers SUITE_DATABASE_URLS "$url" || missing=1; done
 for variable in REDIS_STATE_URL REDIS_CACHE_URL CELERY_BROKER_URL; do answers $variable "${!variable}" || missing=1; done
 [ $missing = 0 ] || exit 1
 
@@ -40,15 +43,19 @@ run_one_by_one() {
   printf '\n== once more, what failed\n'
   "$PY" -m pytest -n 0 "$@" --last-failed --last-failed-no-failures none || failed=1
 }
+suite() {
+  printf '\n== the suite on %s\n' "${1%%:*}"
+  DATABASE_URL=$1 run -n auto --maxprocesses 4 -p tests.worker_stores -m "not services and not browser and not faults"
+}
 for url in "${urls[@]}"; do
+  suite "$url"
   export DATABASE_URL=$url
-  printf '\n== the suite on %s\n' "${url%%:*}"
-  run -n auto --maxprocesses 4 -p tests.worker_stores -m "not services and not browser and not faults"
   printf '\n== many processes on %s\n' "${url%%:*}"
   # One test at a time: they start servers of their own, and measure how fast one process hears of another.
   run_one_by_one -m services "${once[@]}"
   once=(--deselect tests/services/test_schemathesis.py)  # two minutes, mostly of what no database decides
 done
+for url in "${more[@]}"; do suite "$url"; done
 printf '\n== stores that fail\n'
 # Once: these start a MariaDB and a Redis of their own, to stop, pause, fill and kill them.
 run_one_by_one -m faults

@@ -72,7 +72,7 @@ def streams(
     rules: ListRules, media_type: str, *, example: str, summary: str, errors: Errors = ()
 ) -> Callable[[Method], Method]:
     """Documents a file of all that a list holds."""
-    refused = (InvalidCursor, InvalidInput, *errors)
+    refused: Errors = (InvalidInput, *errors)
     file = {(200, media_type): {"type": "string"}}
     shown = OpenApiExample("example", value=example, response_only=True, media_type=media_type)
     return _described(refused, None, summary=summary, parameters=_parameters(rules), responses=file, examples=[shown])
@@ -96,21 +96,24 @@ def lists(
 def _parameters(rules: ListRules) -> list[OpenApiParameter]:
     sortable = [*rules.sorts, *(f"-{name}" for name in rules.sorts)]
     parameters = [
-        _parameter("cursor", "Opaque; from `meta.next` or `meta.prev` of the same query.", _TEXT),
-        _parameter(
-            "limit",
-            "How many entries a page has at most.",
-            {"type": "integer", "minimum": 1, "maximum": settings.PAGE_LIMIT_MAXIMUM},
-            default=settings.PAGE_LIMIT_DEFAULT,
-        ),
         _parameter(
             "sort",
             f"Any of {', '.join(rules.sorts)}; with `-` in front from the end. `{rules.default_sort}` if absent.",
             _several({"type": "string", "enum": sortable}),
         ),
-        _parameter("total", "`true` adds `meta.total`.", {"type": "boolean"}, default=False),
         *(_parameter(f"filter[{name}]", "Any of these values.", _several(_TEXT)) for name in rules.filters),
     ]
+    if rules.is_paged:
+        parameters += [
+            _parameter("cursor", "Opaque; from `meta.next` or `meta.prev` of the same query.", _TEXT),
+            _parameter(
+                "limit",
+                "How many entries a page has at most.",
+                {"type": "integer", "minimum": 1, "maximum": settings.PAGE_LIMIT_MAXIMUM},
+                default=settings.PAGE_LIMIT_DEFAULT,
+            ),
+            _parameter("total", "`true` adds `meta.total`.", {"type": "boolean"}, default=False),
+        ]
     if rules.has_search:
         parameters.append(_parameter("q", "Words, by prefix.", {**_TEXT, "maxLength": SEARCH_MAX_CHARS}))
     return parameters

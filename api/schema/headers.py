@@ -16,6 +16,10 @@ _HEADERS = {
     "ETag": ("Which state this is: for If-None-Match, and for If-Match where a version is said.", "string"),
     "Idempotency-Replayed": ("`true`: this is the first answer once more.", "string"),
     "Location": ("Where to look for what was taken up.", "string"),
+    "Content-Location": (
+        "Where this is, if not where it was asked for: of a contact that was merged, the other.",
+        "string",
+    ),
     "Retry-After": ("Seconds to wait; always with 429 and 503.", "integer"),
     "Deprecation": ("Since when this is meant to go away (RFC 9745).", "string"),
     "Sunset": ("When it will be gone (RFC 8594).", "string"),

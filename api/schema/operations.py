@@ -85,6 +85,9 @@ class HandsetSchema(AutoSchema):
             "ETag": (has_tag and not self._resource.is_confidential) or status == HTTPStatus.PRECONDITION_FAILED,
             "Idempotency-Replayed": self._keeps_answers and status < HTTPStatus.BAD_REQUEST,
             "Location": self._resource.answers_location and status == HTTPStatus.ACCEPTED,
+            "Content-Location": self._resource.answers_content_location
+            and self.method == "GET"
+            and status == HTTPStatus.OK,
             "Deprecation": self._resource.deprecation is not None,
             "Sunset": self._resource.deprecation is not None,
         }

@@ -107,6 +107,11 @@ PROBLEM = {
                 "properties": dict.fromkeys(("field", "code", "message"), _TEXT_MEMBER),
             },
         },
+        "missing": {
+            "type": "array",
+            "description": "With `upload_incomplete`: the numbers of the parts that have not come.",
+            "items": {"type": "integer"},
+        },
         "organizations": {
             "type": "array",
             "description": "With `last_owner`: the groups that would be left without an owner.",
@@ -117,6 +122,7 @@ PROBLEM = {
             },
         },
         "parameter": {**_TEXT_MEMBER, "description": "With `unknown_parameter`: its name."},
+        "field": {**_TEXT_MEMBER, "description": "With `merged_too_large`: a member of the contact."},
         "required": {**_TEXT_MEMBER, "description": "With `attestation_required`: `basic` or `strong`."},
         "server_time": {"type": "integer", "description": "With `clock_skew` and `replay_cache_reset`: seconds."},
         "store_url": {
@@ -133,8 +139,10 @@ _EXAMPLE_MEMBERS: Mapping[str, Mapping[str, Any]] = {
             {"id": "019aa6b3-1e81-7c22-a0d7-93b5f6e8c014", "slug": "engines-q7m2ks", "name": "Analytical Engines"}
         ]
     },
+    "upload_incomplete": {"missing": [2]},
     "unknown_parameter": {"parameter": "colour"},
     "attestation_required": {"required": "basic"},
+    "merged_too_large": {"field": "notes"},
     "clock_skew": {"server_time": 1795258800},
     "replay_cache_reset": {"server_time": 1795258800},
     "app_build_blocked": {"store_url": "https://store.example/app"},

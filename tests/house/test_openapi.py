@@ -23,9 +23,18 @@ ELSEWHERE = {
     "headers_too_large": "what is no request yet",
     "uri_too_long": "what is no request yet",
     "file_link_expired": "files",
+    "upload_differs": "files",
     "message_not_failed": "pages",
+    "too_many_filters": "pages",
     "nothing_to_send": "pages",
     "staff_protected": "pages",
+    "factor_exists": "pages",
+    "last_factor": "pages",
+    "wrong_code": "pages",
+    "passkey_refused": "pages",
+    "not_viewable": "pages",
+    "role_changed": "pages",
+    "grant_beyond_own": "pages",
     "method_not_allowed": "methods that no operation has",
 }
 
@@ -145,8 +154,10 @@ def _subclasses(parent: type[Serializer]) -> Iterator[type[Serializer]]:
 
 def test_a_page_has_from_one_to_a_hundred_entries() -> None:
     lists = [operation for operation in operations() if operation.facts["operationId"].endswith("_list")]
-    assert lists
-    for operation in lists:
+    # Files hold all of a list, and have no pages.
+    pages = [operation for operation in lists if "application/json" in operation.facts["responses"]["200"]["content"]]
+    assert pages
+    for operation in pages:
         limit = next(given for given in operation.facts["parameters"] if given.get("name") == "limit")
         assert limit["schema"] == {
             "type": "integer", "minimum": 1, "maximum": settings.PAGE_LIMIT_MAXIMUM, "default": 25,

@@ -12,7 +12,7 @@ from django.conf import settings as django_settings
 from django.core import checks
 from django.core.management import call_command
 
-from api.platform import outbox
+from api.platform import leases
 from core import celery
 from core.checks import mail_leads_somewhere
 from tests.services.servers import free_port
@@ -106,7 +106,7 @@ def test_mail_by_a_provider_that_lets_us_in_is_fine(settings: Any, name: str) ->
 
 def test_a_run_of_the_outbox_ends_before_the_lease_of_what_it_took_up() -> None:
     assert celery._RUN_SECONDS < django_settings.CELERY_TASK_SOFT_TIME_LIMIT < django_settings.CELERY_TASK_TIME_LIMIT
-    assert django_settings.CELERY_TASK_TIME_LIMIT < outbox.LEASE_SECONDS
+    assert django_settings.CELERY_TASK_TIME_LIMIT < leases.MESSAGE_SECONDS
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def test_an_alias_is_served_by_the_same_view(alias: str) -> None:
 
 
 def test_everything_of_the_api_begins_as_it_is_known_to() -> None:
-    others = {"", "health/", "health/ready/", ".well-known/jwks.json", "api/v1/health"}
+    others = {"", "health/", "health/ready/", "metrics", ".well-known/jwks.json", "api/v1/health"}
     assert all(
         f"/{route.pattern}".startswith(API_PREFIXES)
         for route in api_routes(with_aliases=True)

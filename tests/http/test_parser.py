@@ -16,9 +16,9 @@ from handset_client import Answer, Call, Response
 import api.apis
 from api.apis.api_keys import serializers as api_keys
 from api.apis.auth import serializers as auth
-from api.apis.contacts.serializers import contacts, files, many
+from api.apis.contacts.serializers import contacts, doubles, files, many
 from api.apis.devices import serializers as devices
-from api.apis.images import serializers as images
+from api.apis.images.serializers import images, sent, shared
 from api.apis.jobs import serializers as jobs
 from api.apis.onboarding import serializers as onboarding
 from api.apis.orgs import serializers as orgs
@@ -209,6 +209,7 @@ ENDPOINTS = [
     Endpoint("PUT", "contacts/{contact}/", contacts.ContactReplaceSerializer, CONTACT),
     Endpoint("PATCH", "contacts/{contact}/", contacts.ContactUpdateSerializer, {}),
     Endpoint("POST", "contacts/bulk/", many.BulkSerializer, {"items": [{"op": "delete", "slug": "nobody"}]}),
+    Endpoint("POST", "contacts/merge/", doubles.MergeSerializer, {"winner": "nobody", "loser": "nothing"}),
     Endpoint("PATCH", "users/me/", users.ProfileUpdateSerializer, {}),
     Endpoint("PATCH", "users/me/preferences/", users.PreferencesUpdateSerializer, {}),
     Endpoint("POST", "auth/register/", auth.RegisterSerializer, {"email": "new@example.com", "password": PASSWORD}),
@@ -227,6 +228,7 @@ ENDPOINTS = [
         auth.PasswordResetSerializer,
         {"token": "A" * 43, "new_password": PASSWORD},
     ),
+    Endpoint("POST", "auth/delete/", auth.DeletionSerializer, {"password": "not the password"}),
     Endpoint("POST", "auth/email/verify/", auth.MailedTokenSerializer, {"token": "A" * 43}),
     Endpoint("PATCH", "auth/email/", auth.AddressChangeSerializer, {"email": "new@example.com"}),
     Endpoint("POST", "auth/social/none/", auth.SocialSignInSerializer, {"id_token": "a.b.c", "nonce": "n"}),
@@ -242,6 +244,14 @@ ENDPOINTS = [
         {"image_id": 1, "app_label": "contacts", "model": "contact", "object_id": "nobody"},
     ),
     Endpoint("POST", "images/orgs/nobodys-aaaaaa/bulk-delete/", images.BulkDeleteSerializer, {"ids": [1]}),
+    Endpoint(
+        "POST",
+        "images/orgs/nobodys-aaaaaa/uploads/",
+        sent.ImageUploadBeginSerializer,
+        {"bytes": 1, "media_type": "image/jpeg", "sha256": "A" * 43 + "="},
+    ),
+    Endpoint("POST", "images/orgs/nobodys-aaaaaa/images/1/shares/", shared.ShareCreateSerializer, {}),
+    Endpoint("POST", "shared/images/resolve/", shared.ShareResolveSerializer, {"token": "A" * 43}),
     Endpoint("POST", "tasks/", jobs.JobStartSerializer, {"type": "add", "x": 1, "y": 2}),
     Endpoint("POST", "orgs/", orgs.OrganizationNameSerializer, {"name": "Engines"}),
     Endpoint("DELETE", "orgs/nobodys-aaaaaa/", orgs.OrganizationDeletionSerializer, {"name": "Engines"}),
@@ -284,6 +294,7 @@ ENTRIES: dict[type[StrictSerializer], dict[str, Any]] = {
 }
 # A form and a query, which have tests of their own.
 NO_JSON = {
+    contacts.ContactAvatarUploadSerializer,
     users.AvatarUploadSerializer,
     users.UsernameSerializer,
     files.ImportSerializer,
@@ -669,8 +680,11 @@ def test_the_reading_of_serializers_leaves_nothing_to_chance() -> None:
             if endpoint.serializer(data=body).is_valid():
                 assert path in {
                     "build",
+                    "bytes",
                     "custom_fields",
+                    "expires_in_seconds",
                     "ids.0",
+                    "loser_version",
                     "image_id",
                     "image_ids.0",
                     "overlap_seconds",

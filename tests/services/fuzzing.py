@@ -175,6 +175,9 @@ def _name_what_is_there(case: Any, phone: Client) -> None:
         places["username"] = accept(phone.request("GET", "users/me/")).json["username"]
     if "job_id" in places:
         places["job_id"] = a_job(phone)
+    if "export_id" in places:
+        path = f"orgs/{places['org_slug']}/export/" if "org_slug" in places else "users/me/export/"
+        places["export_id"] = accept(phone.request("POST", path)).json["id"]
     if "obj_id" in places:
         places.update(app_label="contacts", model="contact", obj_id=the_contact())
     if "tag_id" in places:

@@ -86,6 +86,7 @@ def deployment(**variables: str) -> dict[str, str]:
         "DJANGO_ENV": "embedded",
         "LOG_FORMAT": "json",
         "WEB_THREADS": "8",
+        "DEMO_SEED": "false",
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "clients/signing/python")]),
         **CHEAP_HASHES,
         **variables,

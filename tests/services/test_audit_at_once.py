@@ -3,12 +3,16 @@
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
+import time_machine
 from django.db import connection, transaction
+from django.db.models import Sum
+from django.utils import timezone
 
 from api.apis.audit import services
-from api.models import ActorKind, AuditEntry, Channel
+from api.models import ActorKind, AuditEntry, Channel, RefusalTally
 from api.platform import audit, audit_chain
 from api.platform.callers import Caller
 from tests.services.conftest import Deployment
@@ -64,6 +68,45 @@ def test_many_writers_and_sealers_make_one_chain(deployed: Deployment) -> None:
     assert len(services.verify()[1]) == 1
     AuditEntry.objects.filter(id=rows.latest("id").id).update(target_id=str(ROWS - 1))
     assert services.verify()[1] == []
+
+
+def test_no_refusal_is_lost_while_minutes_are_told_of(deployed: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every moment is a minute of its own here, so that counting meets telling all the time."""
+    monkeypatch.setattr(
+        audit, "_minute_of", lambda moment: moment.replace(microsecond=moment.microsecond // 5000 * 5000)
+    )
+    name = f"refused.{uuid.uuid4().hex[:12]}"
+    stop = threading.Event()
+
+    def guess() -> None:
+        caller = Caller(kind=ActorKind.DEVICE, channel=Channel.API, device_id=uuid.UUID(int=1))
+        try:
+            for _ in range(ROWS):
+                audit.record_refusal(caller, name, target_kind="user")
+        finally:
+            connection.close()
+
+    def tell() -> None:
+        try:
+            while not stop.is_set():
+                audit.tell_tallies()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(WRITERS + SEALERS) as pool:
+        telling = [pool.submit(tell) for _ in range(SEALERS)]
+        for guessing in [pool.submit(guess) for _ in range(WRITERS)]:
+            guessing.result(120)
+        stop.set()
+        for future in telling:
+            future.result(60)
+    monkeypatch.undo()
+    with time_machine.travel(timezone.now() + timedelta(minutes=2)):
+        audit.tell_tallies()
+    rows = AuditEntry.objects.filter(action=name)
+    assert rows.aggregate(all=Sum("times"))["all"] == WRITERS * ROWS
+    assert rows.filter(times__gt=1).exists()
+    assert not RefusalTally.objects.exists()
 
 
 def test_a_writer_does_not_wait_for_the_chain(deployed: Deployment) -> None:

@@ -16,7 +16,7 @@ from kombu import Connection
 
 from api.apis.jobs import services as jobs
 from api.models import AuditEntry, Contact, Job, JobState, OutboxMessage
-from api.platform import outbox
+from api.platform import leases, outbox
 from core.celery import app as celery
 from tests.services.conftest import Deployment
 from tests.services.servers import Process, wait_until
@@ -73,7 +73,7 @@ def test_a_message_is_due_again_when_its_worker_is_killed(deployed: Deployment) 
         message = OutboxMessage.objects.get(dedup_key=f"services:{contact_id}")
         assert (message.done_at, message.attempts) == (None, 1)
         assert message.due_at is not None
-        assert timedelta(0) < message.due_at - timezone.now() <= timedelta(seconds=outbox.LEASE_SECONDS)
+        assert timedelta(0) < message.due_at - timezone.now() <= timedelta(seconds=leases.MESSAGE_SECONDS)
         assert Contact.objects.filter(id=contact_id).exists()
 
     OutboxMessage.objects.filter(id=message.id).update(due_at=timezone.now())

@@ -78,10 +78,12 @@ def operations() -> list[tuple[str, str]]:
 
 
 def _is_for(who: str, verb: str, path: str) -> bool:
-    """Whether a call of these can succeed without a code from a mail, and without a file."""
+    """Whether a call of these can succeed without a code from a mail, without a file, and without two of something."""
     resource = path.removeprefix("/api/v1/")
     if who == "person":
-        needs_more = resource == "auth/email/verify/" or "{image_id}" in path or "import" in path
+        needs_more = resource in {"auth/email/verify/", "auth/delete/", "contacts/merge/"} or any(
+            part in path for part in ("{image_id}", "{upload_id}", "import", "avatar")
+        )
         return (verb == "GET" or resource.startswith("contacts/")) and not needs_more
     if who == "device":
         return resource in {"auth/check/", "auth/get-token/", "device/register/", "device/rotate/", "device/revoke/"}

@@ -12,7 +12,7 @@ from api.apis.api_keys.selectors import key_ids
 from api.apis.orgs import selectors as orgs
 from api.apis.orgs import services as organizations
 from api.exceptions import AccountRequired, ApiError, InvalidInput, NotThere
-from api.models import ApiKey, User
+from api.models import ApiKey, Membership, User
 from api.platform import api_keys, audit, revocation
 from api.platform.callers import Caller
 from api.platform.revocation import SessionState
@@ -105,14 +105,17 @@ def _make(
 ) -> tuple[uuid.UUID, str]:
     for action in orgs.actions_of(scopes):
         orgs.require_permission(caller, organization_id, action)
-    _require_present(caller)
+    assert caller.user_id is not None
+    _require_present(caller, caller.user_id)
     living = ApiKey.objects.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()), revoked_at=None)
-    if living.filter(organization_id=organization_id).count() >= _LIVING_MOST:
+    if living.filter(organization_id=organization_id, membership__isnull=False).count() >= _LIVING_MOST:
         raise TooManyKeys
     text = api_keys.new_key()
     made = ApiKey.objects.create(
         organization_id=organization_id,
         holder_id=caller.user_id,
+        # There, and there to stay until the organization's lock is given back.
+        membership=Membership.objects.get(organization_id=organization_id, user_id=caller.user_id),
         name=name,
         prefix=text[: api_keys.PREFIX_CHARS],
         digest=api_keys.digest_of(text),
@@ -123,12 +126,11 @@ def _make(
     return made.id, text
 
 
-def _require_present(caller: Caller) -> None:
+def _require_present(caller: Caller, user_id: uuid.UUID) -> None:
     """Whoever takes an account over ends its keys and sessions under the person's lock: no key is made after that. A guest
     goes with the phone, and must leave none behind.
     """
-    assert caller.user_id is not None
-    person = User.objects.select_for_update().get(id=caller.user_id)
+    person = User.objects.select_for_update().get(id=user_id)
     if caller.session_id is not None and revocation.state_of(caller.session_id) is not SessionState.LIVE:
         raise TokenRevoked
     if person.is_guest:

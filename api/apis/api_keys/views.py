@@ -36,14 +36,7 @@ class ApiKeyListView(ApiView):
     @lists(ApiKeySerializer, KEYS, summary="API keys of an organization", errors=(NotThere, Forbidden))
     def get(self, request: ApiRequest, org_slug: str) -> Response:
         query = pagination.parse(request, KEYS)
-        page = selectors.keys_of(
-            request.caller,
-            organization=org_slug,
-            sort=query.sort,
-            cursor=query.cursor,
-            limit=query.limit,
-            wants_total=query.wants_total,
-        )
+        page = selectors.keys_of(request.caller, organization=org_slug, **query.window)
         return Response(pagination.envelope(page, query, page.rows))
 
     @answers(

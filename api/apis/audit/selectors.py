@@ -27,6 +27,7 @@ _OWN_COLUMNS = (
     "request_id",
     "changes",
     "reason",
+    "times",
 )
 
 
@@ -65,8 +66,19 @@ def _names(actor_ids: set[str]) -> dict[str, str]:
 
 # For staff: not narrowed to a caller. Only the CMS may ask.
 
-_COLUMNS = ("id", "at", "action", "outcome", "channel", "actor_kind", "actor_id", "address", "changes", "reason")
-_SIGN_IN_FAILURES = ("auth.sign_in_failed", "staff.sign_in_failed")
+_COLUMNS = (
+    "id",
+    "at",
+    "action",
+    "outcome",
+    "channel",
+    "actor_kind",
+    "actor_id",
+    "address",
+    "changes",
+    "reason",
+    "times",
+)
 
 
 def latest_entries_for_staff(
@@ -90,11 +102,6 @@ def latest_entries_for_staff(
 def _usernames(actor_ids: set[str]) -> dict[str, str]:
     people = User.objects.filter(id__in=[key for actor_id in actor_ids if (key := as_uuid(actor_id))])
     return {str(key): username for key, username in people.values_list("id", "username")}
-
-
-def number_of_sign_in_failures_for_staff(*, since: datetime, most: int) -> int:
-    """How many sign-ins were refused, of people and of staff, counted up to `most`."""
-    return AuditEntry.objects.filter(at__gte=since, action__in=_SIGN_IN_FAILURES)[:most].count()
 
 
 _TIMELINE_COLUMNS = (*_COLUMNS, "target_kind", "target_id", "organization_id", "request_id")
@@ -125,3 +132,11 @@ def _complete(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         row["actor_name"] = names.get(row["actor_id"], "")
         row["changes"] = [(field, *change) for field, change in row["changes"].items()]
+        row["details"] = "; ".join(
+            [row["reason"]] * bool(row["reason"]) + [_spelled(*change) for change in row["changes"]]
+        )
+
+
+def _spelled(field: str, before: object, after: object) -> str:
+    """A change in a line of a table."""
+    return f"{field}: {before} → {after}" if before is not None else f"{field}: {after}"

@@ -25,6 +25,7 @@ class AuditEntrySerializer(serializers.Serializer[dict[str, object]]):
         "request_id": "0f8c1f4e-6f0b-4a57-9d43-2b1f7a9d5c11",
         "changes": {"role": ["member", None]},
         "reason": "",
+        "times": 1,
     }
 
     id = serializers.IntegerField()
@@ -43,3 +44,4 @@ class AuditEntrySerializer(serializers.Serializer[dict[str, object]]):
     request_id = serializers.CharField()
     changes = serializers.DictField(help_text="Field to what it was and what it became.")
     reason = serializers.CharField()
+    times = serializers.IntegerField(help_text="More than one where refusals of a minute are told of together.")

@@ -15,10 +15,17 @@ from api.platform.transactions import transactional
 
 _ERASED_AT_ONCE = 1000
 _SEALED_AT_ONCE = 1000
+_TOLD_AT_ONCE = 200
+# What tells of erasures in numbers: nothing of it is personal.
+_KEPT_WHOLE = (audit_chain.ERASED, "user.erased", "org.erased")
 
 
 def seal() -> None:
-    """Numbers what has no number yet, in full batches: what is written meanwhile waits for the next time."""
+    """Writes what was counted of the minutes that are over, and numbers what has no number yet, in full batches: what is
+    written meanwhile waits for the next time.
+    """
+    while audit.tell_tallies(most=_TOLD_AT_ONCE) == _TOLD_AT_ONCE:
+        pass
     while audit_chain.seal(most=_SEALED_AT_ONCE) == _SEALED_AT_ONCE:
         pass
 
@@ -48,16 +55,24 @@ def remove_old_days() -> None:
 
 @transactional
 def erase_person(caller: Caller, *, user_id: uuid.UUID) -> int:
-    """Erases what rows by and about a person hold of them beside ids, a thousand at a time; returns how many. Part of an
-    erasure, which repeats it until there is nothing left.
+    """Erases what rows by, for and about a person hold of them beside ids, a thousand at a time; returns how many. Part
+    of an erasure, which repeats it until there is nothing left.
     """
-    theirs = Q(actor_id=str(user_id)) | Q(target_kind="user", target_id=str(user_id))
-    ids = (
-        AuditEntry.objects.filter(theirs, salt__isnull=False)
-        .exclude(action="audit.erased")
-        .values_list("id", flat=True)
-    )
-    erased = audit_chain.erase_personal(ids[:_ERASED_AT_ONCE])
+    audit.forget_refusals_of(user_id)
+    theirs = Q(actor_id=str(user_id)) | Q(on_behalf_of=str(user_id)) | Q(target_kind="user", target_id=str(user_id))
+    return _erase(caller, theirs, target_kind="user", target_id=user_id)
+
+
+@transactional
+def erase_organization(caller: Caller, *, organization_id: uuid.UUID) -> int:
+    """The same for the rows of an organization, whoever wrote them: they name whom it knew."""
+    return _erase(caller, Q(organization_id=organization_id), target_kind="organization", target_id=organization_id)
+
+
+def _erase(caller: Caller, rows: Q, *, target_kind: str, target_id: uuid.UUID) -> int:
+    ids = AuditEntry.objects.filter(rows, salt__isnull=False).exclude(action__in=_KEPT_WHOLE)
+    erased = audit_chain.erase_personal(ids.values_list("id", flat=True)[:_ERASED_AT_ONCE])
     if erased:
-        audit.record(caller, "audit.erased", target_kind="user", target_id=user_id, changes={"rows": [None, erased]})
-    return erased
+        changes = {"rows": [None, len(erased)], "ids": [None, audit_chain.spelled(erased)]}
+        audit.record(caller, audit_chain.ERASED, target_kind=target_kind, target_id=target_id, changes=changes)
+    return len(erased)

@@ -24,13 +24,5 @@ class AuditListView(ApiView):
     @lists(AuditEntrySerializer, ENTRIES, summary="What was done in an organization", errors=(NotThere, Forbidden))
     def get(self, request: ApiRequest, org_slug: str) -> Response:
         query = pagination.parse(request, ENTRIES)
-        page = selectors.entries_of(
-            request.caller,
-            organization=org_slug,
-            filters=query.filters,
-            sort=query.sort,
-            cursor=query.cursor,
-            limit=query.limit,
-            wants_total=query.wants_total,
-        )
+        page = selectors.entries_of(request.caller, organization=org_slug, filters=query.filters, **query.window)
         return Response(pagination.envelope(page, query, page.rows))

@@ -1,12 +1,26 @@
 """Reading sessions: the caller's own, and for staff those of a person or a device."""
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
+from django.db.models import F, Max, Q
 from django.utils import timezone
 
 from api.exceptions import NotThere
-from api.models import EndReason, MailedProof, Platform, ProofPurpose, Session, StaffNote, WaitingListEntry
+from api.models import (
+    EndReason,
+    MailedProof,
+    Platform,
+    ProofPurpose,
+    Session,
+    StaffNote,
+    StaffSession,
+    User,
+    WaitingListEntry,
+)
+from api.platform import factors
 from api.platform.callers import Caller
 from api.platform.keyset import Cursor, Order, Page, page_of
 from api.platform.tokens import TokenRevoked
@@ -100,3 +114,73 @@ def _named(row: dict[str, Any]) -> dict[str, Any]:
     """A row with names for people in place of codes."""
     reason = EndReason(row["end_reason"]).label if row["end_reason"] else ""
     return {**row, "device__platform": Platform(row["device__platform"]).label, "end_reason": reason}
+
+
+# Second factors and browsers of staff: the caller's own, and those of others for who may see people.
+
+
+def has_factor(person: User) -> bool:
+    """Whether somebody can show a second factor."""
+    return factors.has_any(person)
+
+
+def factors_of(user_id: uuid.UUID) -> list[dict[str, Any]]:
+    """The factors of a member of staff, the oldest first, without recovery codes."""
+    return [row for row in factors.of_person(User(id=user_id)) if row["type"] != factors.RECOVERY_CODES]
+
+
+def recovery_codes_left(user_id: uuid.UUID) -> int:
+    """How many recovery codes somebody has not used yet."""
+    return len(factors.recovery_codes_left(User(id=user_id)))
+
+
+def passkey_question(*, host: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a browser asks its passkeys, and the state that the answer is checked with."""
+    return factors.begin_authentication(host=host)
+
+
+def new_passkey_question(person: User, *, host: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a browser makes a new passkey of, and the state that it is checked with."""
+    return factors.begin_registration(person, host=host)
+
+
+def browsers_of(user_id: uuid.UUID, *, limit: int) -> list[dict[str, Any]]:
+    """The browsers that somebody is signed in to the CMS with, or was, the latest first; `is_alive` marks the former."""
+    since = timezone.now() - timedelta(seconds=settings.SESSION_COOKIE_AGE)
+    is_alive = Q(ended_at=None, seen_at__gte=since, user__auth_version=F("user_auth_version"))
+    rows = StaffSession.objects.filter(user_id=user_id).order_by("-id").annotate(is_alive=is_alive)
+    columns = ("id", "user_id", "factor", "created_at", "seen_at", "address", "user_agent", "ended_at", "is_alive")
+    return list(rows.values(*columns)[:limit])
+
+
+def browser_for_staff(session_id: uuid.UUID) -> dict[str, Any]:
+    """One browser of somebody, with their name. Raises NotThere."""
+    row = StaffSession.objects.filter(id=session_id).values("id", "user_id", "user__username", "user_agent").first()
+    if row is None:
+        raise NotThere
+    return dict(row)
+
+
+def staff_members() -> list[dict[str, Any]]:
+    """All staff with the names of their roles, how many factors they have, and when they were last seen in the CMS."""
+    people = list(User.objects.filter(is_staff=True).order_by("username_identity").prefetch_related("groups"))
+    counts = factors.counts_of(person.id for person in people)
+    seen = dict(StaffSession.objects.values_list("user").annotate(latest=Max("seen_at")))
+    return [
+        {
+            "id": person.id,
+            "username": person.username,
+            "email": person.email,
+            "is_active": person.is_active,
+            "is_superuser": person.is_superuser,
+            "roles": sorted(group.name for group in person.groups.all()),
+            "factors": counts.get(person.id, 0),
+            "seen_at": seen.get(person.id),
+        }
+        for person in people
+    ]
+
+
+def staff_roles_of(user_id: uuid.UUID) -> list[str]:
+    """The names of somebody's roles."""
+    return sorted(User(id=user_id).groups.values_list("name", flat=True))

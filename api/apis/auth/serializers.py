@@ -174,6 +174,14 @@ class ChangePasswordSerializer(fields.StrictSerializer):
     new_password = fields.SecretField(max_length=settings.PASSWORD_MAX_LENGTH)
 
 
+class DeletionSerializer(fields.StrictSerializer):
+    """Proof of who gives the account up; guests need none."""
+
+    example = {"password": "an example, never a password"}
+
+    password = fields.SecretField(max_length=settings.PASSWORD_MAX_LENGTH, required=False, help_text=_WITHOUT_PASSWORD)
+
+
 class AddressChangeSerializer(EmailAddressSerializer):
     """The address that is to be, and proof of who wants it."""
 

@@ -31,6 +31,12 @@ def mail_password_notice(user_id: str, at: str, to: str) -> None:
     services.mail_password_notice(uuid.UUID(user_id), at=datetime.fromisoformat(at), to=to)
 
 
+@outbox.task("auth.mail_deletion_notice")
+def mail_deletion_notice(user_id: str, until: str, to: str) -> None:
+    """Tells a person until when their account can be had back."""
+    services.mail_deletion_notice(uuid.UUID(user_id), until=datetime.fromisoformat(until), to=to)
+
+
 @outbox.task("auth.sweep")
 def sweep() -> None:
     """Ends sessions that were superseded or left alone long ago, and forgets what is good for nothing any more: sessions
@@ -44,6 +50,8 @@ def sweep() -> None:
         services.end_expired,
         services.forget_ended_sessions,
         services.forget_browser_sessions,
+        services.end_overdue_viewings,
+        services.forget_staff_sessions,
         services.forget_old_failures,
         services.forget_old_proofs,
         services.forget_merged_guests,

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from api.apis.auth.views import accounts, people, social, tokens
+from api.apis.auth.views import accounts, deletion, people, social, tokens
 
 well_known = [path("jwks.json", tokens.JwksView.as_view(), name="jwks")]
 
@@ -21,6 +21,7 @@ urlpatterns = [
     path("auth/email/verify/", accounts.AddressVerifyView.as_view(), name="address-verify"),
     path("auth/email/confirm/request/", accounts.ConfirmationRequestView.as_view(), name="confirmation-request"),
     path("auth/email/confirm/", accounts.ConfirmationView.as_view(), name="confirmation"),
+    path("auth/delete/", deletion.DeletionView.as_view(), name="delete"),
     path("auth/logout-all/", people.SignOutEverywhereView.as_view(), name="logout-all"),
     path("auth/logout/", people.SignOutView.as_view(), name="logout"),
     path("pre-register/", people.PreRegisterView.as_view(), name="pre-register"),

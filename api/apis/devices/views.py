@@ -23,9 +23,7 @@ class DeviceListView(ApiView):
     @lists(OwnDeviceSerializer, DEVICES, summary="Your devices")
     def get(self, request: ApiRequest) -> Response:
         query = pagination.parse(request, DEVICES)
-        page = selectors.devices_of(
-            request.caller, sort=query.sort, cursor=query.cursor, limit=query.limit, wants_total=query.wants_total
-        )
+        page = selectors.devices_of(request.caller, **query.window)
         return Response(pagination.envelope(page, query, page.rows))
 
 

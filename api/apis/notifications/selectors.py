@@ -47,6 +47,16 @@ _KINDS = (
         "The password was changed, or set by a mailed link",
         {"time": "21 November 2026, 09:30 UTC"},
     ),
+    MailKind(
+        "auth.account_deleted",
+        "The account is going to be erased, and can be had back until then",
+        {"time": "21 November 2026, 09:30 UTC"},
+    ),
+    MailKind(
+        "erasure.account_erased",
+        "The account has been erased: what was, in numbers",
+        {"receipt": "019aa6b9-40c8-7e11-b2d4-6f0a3c9e8d17", "rows": "1284", "files": "210"},
+    ),
     MailKind("auth.address_known", "To somebody who has an account and asked for another one", {}),
     MailKind(
         "auth.new_device",
@@ -57,6 +67,11 @@ _KINDS = (
             "place": "Lisbon, Portugal",
             "link": _LINK,
         },
+    ),
+    MailKind(
+        "export.ready",
+        "The link to an archive of an organization or a person",
+        {"whose": "Analytical Engines", "megabytes": "48", "link": _LINK, "until": "28 November 2026, 09:32 UTC"},
     ),
     MailKind(
         "orgs.invitation",

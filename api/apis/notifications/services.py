@@ -17,6 +17,7 @@ from api.platform.transactions import transactional
 
 _PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _BRACES = re.compile(r"\{\{|\}\}")
+_CODE = re.compile(r"[0-9]{4} ?[0-9]{4}")
 _LINK = re.compile(r"https?://[^\s<>\"]+")
 
 
@@ -34,14 +35,14 @@ def send_mail(kind: str, *, to: str, values: Mapping[str, str], reference: str) 
 
 
 def rendered(template: Template, *, to: str, values: Mapping[str, str]) -> Mail:
-    """A mail in both forms. Links stand on lines of their own become buttons of the HTML."""
+    """A mail in both forms. Links that stand by themselves become buttons of the HTML, and codes are made to be read."""
     subject, body = (_filled(text, values) for text in template)
     page = render_to_string("email/layout.html", {"subject": subject, "paragraphs": paragraphs_of(body)})
     return Mail(to, " ".join(subject.split()), body, page)
 
 
 def paragraphs_of(body: str) -> list[dict[str, str]]:
-    """What the HTML of a mail is made of: each a `link`, or `html`, in which what people chose is escaped."""
+    """What the HTML of a mail is made of: each a `link`, a `code`, or `html`, in which what people chose is escaped."""
     return [_paragraph(paragraph) for paragraph in re.split(r"\n\s*\n", body)]
 
 
@@ -50,9 +51,13 @@ def _filled(text: str, values: Mapping[str, str]) -> str:
 
 
 def _paragraph(text: str) -> dict[str, str]:
-    """A paragraph for the layout: a lone link, or text. A link inside of text may be a stranger's, and stays text."""
+    """A paragraph for the layout: a lone link, a lone code, or text. A link inside of text may be a stranger's, and stays
+    text.
+    """
     if _LINK.fullmatch(text.strip()):
         return {"link": text.strip()}
+    if _CODE.fullmatch(text.strip()):
+        return {"code": text.strip()}
     return {"html": html.escape(text.strip()).replace("\n", "<br>")}
 
 

@@ -1,12 +1,9 @@
 """Reading devices, for staff: nothing here is narrowed to a caller, and only the CMS may ask."""
 
 import uuid
-from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 from django.db.models import Q
-from django.utils import timezone
 
 from api.exceptions import NotThere
 from api.models import AppKey, AppVersion, Device, Platform
@@ -69,19 +66,28 @@ def devices_for_staff(
     if text:
         key = as_uuid(text.lower().removeprefix("dev:")[:36])
         found = rows.filter(Q(id=key) | Q(install_id=key)) if key else []
-        return Page([_named(row) for row in found], None, None, None)
+        return Page([_listed(row) for row in found], None, None, None)
     if platform:
         rows = rows.filter(platform=platform)
     if status:
         rows = rows.filter(_STATUSES[status])
     moment = "revoked_at" if status == "revoked" else "created_at"
     page = page_of(rows, order=[Order(moment, True), Order("id", True)], cursor=cursor, limit=limit)
-    return page._replace(rows=[_named(row) for row in page.rows])
+    return page._replace(rows=[_listed(row) for row in page.rows])
 
 
 def _named(row: dict[str, Any]) -> dict[str, Any]:
     """A row with the platform's name in place of its code."""
     return {**row, "platform": Platform(row["platform"]).label}
+
+
+def _listed(row: dict[str, Any]) -> dict[str, Any]:
+    """A device's row with `status`, one of DEVICE_STATUSES."""
+    if row["revoked_at"] is not None:
+        status = "revoked"
+    else:
+        status = "active" if row["activated_at"] is not None else "never-used"
+    return {**_named(row), "status": status}
 
 
 def device_for_staff(device_id: uuid.UUID) -> dict[str, Any]:
@@ -90,19 +96,6 @@ def device_for_staff(device_id: uuid.UUID) -> dict[str, Any]:
     if row is None:
         raise NotThere
     return _named(row)
-
-
-def number_of_devices_for_staff(*, most: int) -> int:
-    """How many devices there are, counted up to `most`."""
-    return Device.objects.all()[:most].count()
-
-
-def active_devices_for_staff(days: Sequence[int], *, most: int) -> dict[int, int]:
-    """How many devices were seen within so many days, counted up to `most`."""
-    now = timezone.now()
-    return {
-        within: Device.objects.filter(last_seen_at__gte=now - timedelta(days=within))[:most].count() for within in days
-    }
 
 
 def app_keys_for_staff() -> list[dict[str, Any]]:

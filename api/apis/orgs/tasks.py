@@ -6,12 +6,6 @@ from api.apis.orgs import services
 from api.platform import outbox
 
 
-@outbox.task("orgs.erase")
-def erase(organization_id: str) -> None:
-    """Erases an organization that was deleted."""
-    services.erase_organization(uuid.UUID(organization_id))
-
-
 @outbox.task("orgs.mail_invitation")
 def mail_invitation(invitation_id: str, reference: str) -> None:
     """Mails an invitation, unless it is void by now."""

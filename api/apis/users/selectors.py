@@ -4,6 +4,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from django.db.models import Q
+
 from api.exceptions import NotThere, SignInRequired
 from api.models import NOTIFICATION_CHANNELS, NOTIFICATION_TOPICS, User
 from api.models.base import IDENTITY_MAX_BYTES, identity_of
@@ -97,26 +99,56 @@ _STAFF_LIST_COLUMNS = (
 _STAFF_COLUMNS = (*_STAFF_LIST_COLUMNS, "phone_number", "location", "preferred_language", "time_zone", "updated_at")
 
 
-def people_for_staff(*, cursor: Cursor | None, limit: int) -> Page:
-    """A page of all people, newest first."""
-    rows = User.objects.values(*_STAFF_LIST_COLUMNS)
-    return page_of(rows, order=[Order("created_at", True), Order("id", True)], cursor=cursor, limit=limit)
+# Status -> what it asks of a person; each has an index that brings them in the order of the list.
+_PEOPLE_STATUSES = {
+    "": Q(),
+    "active": Q(is_active=True),
+    "deactivated": Q(is_active=False),
+    "guest": Q(is_guest=True),
+    "staff": Q(is_staff=True),
+}
+PEOPLE_STATUSES = tuple(_PEOPLE_STATUSES)[1:]
+_LOOKED_THROUGH = 1000
 
 
-def people_named_for_staff(text: str, *, limit: int) -> list[dict[str, Any]]:
-    """Up to `limit` people whose address, and as many whose username, begins with `text`; or the one with this id."""
-    rows = User.objects.values(*_STAFF_LIST_COLUMNS)
+def people_for_staff(*, status: str = "", cursor: Cursor | None, limit: int) -> Page:
+    """A page of all people, or of those of one of PEOPLE_STATUSES, newest first."""
+    rows = User.objects.filter(_PEOPLE_STATUSES[status]).values(*_STAFF_LIST_COLUMNS)
+    page = page_of(rows, order=[Order("created_at", True), Order("id", True)], cursor=cursor, limit=limit)
+    return page._replace(rows=[_with_status(row) for row in page.rows])
+
+
+def people_named_for_staff(text: str, *, status: str = "", limit: int) -> list[dict[str, Any]]:
+    """Up to `limit` people whose address, and as many whose username, begins with `text`; or the one with this id. Of a
+    status, those among the first thousand.
+    """
     key = as_uuid(text.lower())
     if key is not None:
-        return list(rows.filter(id=key))
+        rows = User.objects.filter(_PEOPLE_STATUSES[status], id=key).values(*_STAFF_LIST_COLUMNS)
+        return [_with_status(row) for row in rows]
+    rows = User.objects.values(*_STAFF_LIST_COLUMNS)
+    most = _LOOKED_THROUGH if status else limit  # no index knows both
     first, behind = prefix_range(identity_of(text))
     if len(behind.encode()) > IDENTITY_MAX_BYTES:
         return []
     # One after the other: each is a range of its own index, which OR would not be.
     by_email = rows.filter(email_identity__gte=first, email_identity__lt=behind).order_by("email_identity")
     by_username = rows.filter(username_identity__gte=first, username_identity__lt=behind).order_by("username_identity")
-    found = {row["id"]: row for part in (by_email, by_username) for row in part[:limit]}
-    return list(found.values())
+    parts = [[_with_status(row) for row in part[:most]] for part in (by_email, by_username)]
+    fitting = ([row for row in part if not status or status in row["status"].split()][:limit] for part in parts)
+    return list({row["id"]: row for part in fitting for row in part}.values())
+
+
+def _with_status(row: dict[str, Any]) -> dict[str, Any]:
+    """A row with `status`, in words for a table."""
+    words = {
+        "active": row["is_active"],
+        "deactivated": not row["is_active"],
+        "superuser": row["is_superuser"],
+        "staff": row["is_staff"],
+        "guest": row["is_guest"],
+    }
+    return {**row, "status": " ".join(word for word, is_so in words.items() if is_so)}
 
 
 def person_for_staff(user_id: uuid.UUID) -> dict[str, Any]:
@@ -125,8 +157,3 @@ def person_for_staff(user_id: uuid.UUID) -> dict[str, Any]:
     if row is None:
         raise NotThere
     return row
-
-
-def number_of_people_for_staff(*, most: int) -> int:
-    """How many people there are, guests included, counted up to `most`."""
-    return User.objects.all()[:most].count()

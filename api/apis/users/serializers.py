@@ -10,19 +10,6 @@ from api.apis.users.selectors import PREFERENCES
 from api.models import Theme
 from api.requests import ApiRequest
 
-_AVATAR_NAME = "avatars/k3v9q2m7x4w8r5t1n6p0b7z2/avatar-ada-20261121T093000-7KQ2MX"
-_AVATAR = {
-    "small": f"https://api.example.com/files/{_AVATAR_NAME}.webp",
-    "large": f"https://api.example.com/files/{_AVATAR_NAME}_lg.webp",
-}
-
-
-class AvatarSerializer(serializers.Serializer[dict[str, str]]):
-    """Addresses of square pictures (WebP), for whoever knows them: they need no proof, and stay until the avatar changes."""
-
-    small = serializers.URLField(help_text="160 pixels a side.")
-    large = serializers.URLField(help_text="600 pixels a side.")
-
 
 class TopicPreferencesSerializer(serializers.Serializer[dict[str, bool]]):
     updates = serializers.BooleanField()
@@ -48,7 +35,7 @@ class ProfileSerializer(serializers.Serializer[dict[str, object]]):
         "birth_date": "1985-12-10",
         "location": "London",
         "about": "",
-        "avatar": _AVATAR,
+        "avatar": fields.AvatarSerializer.example,
         "preferred_language": "en-GB",
         "preferred_theme": "system",
         "time_zone": "Europe/London",
@@ -74,7 +61,7 @@ class ProfileSerializer(serializers.Serializer[dict[str, object]]):
     birth_date = serializers.DateField(allow_null=True)
     location = serializers.CharField()
     about = serializers.CharField()
-    avatar = AvatarSerializer(allow_null=True)
+    avatar = fields.AvatarSerializer(allow_null=True)
     preferred_language = serializers.CharField(help_text="BCP 47.")
     preferred_theme = serializers.ChoiceField(choices=Theme.choices)
     time_zone = serializers.CharField(help_text="IANA.")

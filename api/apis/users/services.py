@@ -291,7 +291,8 @@ def store_avatar(caller: Caller, *, content: bytes) -> str:
 
 
 def discard_avatar_later(user_id: uuid.UUID, name: str, *, delay_seconds: int = 0) -> None:
-    outbox.enqueue("users.discard_avatar", {"user_id": str(user_id), "name": name}, delay_seconds=delay_seconds)
+    arguments = {"user_id": str(user_id), "name": name}  # the name begins with the username
+    outbox.enqueue("users.discard_avatar", arguments, delay_seconds=delay_seconds, about=user_id)
 
 
 @transactional

@@ -224,8 +224,23 @@ def test_a_key_ends_with_its_holders_membership(alice: Person, bob: Person, team
     problem_of(service.request("DELETE", f"contacts/{contact.slug}/"), 403, "forbidden")
     alice.delete(f"orgs/{team.slug}/members/{bob.user.username}/")
     assert assert_dead(service) == assert_dead(Service(api_keys.new_key()))
-    become(bob, team, Role.MEMBER)
-    assert service.get("contacts/").status == 200
+
+
+def test_who_is_taken_in_again_does_not_bring_old_keys_back(alice: Person, bob: Person, team: Organization) -> None:
+    """Whoever has learned the key meanwhile would come in with them, and nobody would remember it."""
+    become(bob, team, Role.ADMIN)
+    key_id, service = make_key(bob, team, "contacts:*")
+    alice.delete(f"orgs/{team.slug}/members/{bob.user.username}/")
+    become(bob, team, Role.ADMIN)
+    assert_dead(service)
+    rotated = bob.post(f"orgs/{team.slug}/api-keys/{key_id}/rotate/", {})
+    assert_dead(service)
+    assert Service(rotated.json["key"]).get("contacts/").status == 200
+
+
+def test_a_key_rests_while_its_holder_is_shut_out(alice: Person, bob: Person, team: Organization) -> None:
+    become(bob, team, Role.ADMIN)
+    _, service = make_key(bob, team, "contacts:*")
     auth.deactivate_person(callers.command(), user_id=bob.user.id)
     assert_dead(service)
 
@@ -319,8 +334,9 @@ def test_a_successor_lives_as_long_as_the_key_did_and_an_overlap_prolongs_nothin
 def test_an_organization_has_a_bounded_number_of_living_keys(alice: Person, team: Organization) -> None:
     """Each is counted by itself: without an end to them there would be none to what one person may ask for."""
     key_id, _ = make_key(alice, team, "contacts:read")
+    place = Membership.objects.get(organization=team, user=alice.user)
     rows = [
-        ApiKey(organization=team, holder=alice.user, name="x", prefix=f"p{number}", digest=bytes(32))
+        ApiKey(organization=team, holder=alice.user, membership=place, name="x", prefix=f"p{number}", digest=bytes(32))
         for number in range(49)
     ]
     ApiKey.objects.bulk_create(rows)

@@ -12,6 +12,7 @@ from api.apis.auth import services as auth
 from api.models import AuditEntry, Contact, Organization, Session, Tag, User
 from tests.apis.auth.mailbox import received
 from tests.apis.auth.wire import MakePhone, lower_rates
+from tests.apis.images.rows import image_of
 from tests.conftest import PASSWORD, Person
 from tests.http.answers import problem_of
 from tests.phones import Phone
@@ -175,6 +176,7 @@ def test_what_is_not_wanted_goes_with_the_guest(guest: Phone, alice: Person, clo
     assert names(guest) == []
     clock.shift(timedelta(days=1, seconds=1).total_seconds())
     assert auth.forget_merged_guests() == 1
+    received()
     assert not Contact.objects.exists()
     assert list(User.objects.values_list("id", flat=True)) == [alice.user.id]
     assert auth.forget_merged_guests() == 0
@@ -186,6 +188,15 @@ def test_a_guest_with_nothing_but_tags_is_asked_about(guest: Phone, alice: Perso
     guest._adopt(accept(sign_in(guest, alice, merge_guest=True)))
     moved = Tag.objects.get()
     assert (moved.name, moved.organization.personal_of) == ("Family", alice.user)
+
+
+def test_a_guest_with_nothing_but_images_is_asked_about(guest: Phone, alice: Person) -> None:
+    nobody = User.objects.get(is_guest=True)
+    image = image_of(nobody, Organization.objects.get(personal_of=nobody))
+    problem_of(sign_in(guest, alice), 409, "guest_has_data")
+    guest._adopt(accept(sign_in(guest, alice, merge_guest=True)))
+    image.refresh_from_db()
+    assert (image.organization.personal_of, image.creator) == (alice.user, alice.user)
 
 
 def own_slug(phone: Phone) -> str:

@@ -9,7 +9,7 @@ from handset_client.outcomes import accept
 
 from api.apis.auth import services as auth
 from api.apis.auth.services import failures
-from api.models import AuditEntry, EndReason, MailedProof, Notification, Session, SignInFailures, User
+from api.models import AuditEntry, EndReason, MailedProof, Notification, RefusalTally, Session, SignInFailures, User
 from api.platform import callers
 from tests.apis.auth.mailbox import received
 from tests.apis.auth.wire import MakePhone, commit, lower_rates
@@ -75,7 +75,7 @@ def test_it_takes_the_password_before(alice: Person) -> None:
     problem_of(change(alice.phone, "wrong"), 401, "invalid_credentials")
     problem_of(change(alice.phone, None), 401, "invalid_credentials")
     assert User.objects.get().check_password(PASSWORD)
-    assert AuditEntry.objects.filter(action="auth.proof_failed").count() == 2
+    assert RefusalTally.objects.get(action="auth.proof_failed").times == 2
 
 
 def test_guesses_are_counted_with_those_at_sign_in(alice: Person) -> None:

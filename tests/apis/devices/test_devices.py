@@ -84,10 +84,10 @@ def test_devices_and_the_mail_of_a_new_one_say_where(
     received()
     found = {row["address"]: row["place"] for row in (device(alice, signed_in(new_phone, alice)), *devices(alice))}
     assert found == {"192.0.2.7": "Lisbon, Portugal", "192.0.2.1": None}
-    assert "UTC, Lisbon, Portugal." in received(alice.email)[0].text
+    assert "UTC\nLisbon, Portugal\n" in received(alice.email)[0].text
     settings.GEOIP_PATH = ""
     signed_in(new_phone, alice)
-    assert "UTC, place unknown." in received(alice.email)[0].text
+    assert "UTC\nplace unknown\n" in received(alice.email)[0].text
 
 
 def test_the_pages_hold_every_device_once(alice: Person, tablet: Phone, new_phone: MakePhone) -> None:

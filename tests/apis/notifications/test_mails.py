@@ -81,6 +81,13 @@ def test_what_comes_from_outside_is_text_in_every_form() -> None:
     assert "\n" not in made.subject
 
 
+def test_a_code_is_made_to_be_read_and_a_link_to_be_pressed() -> None:
+    made = services.previewed(KIND, original_template(KIND))
+    assert 'text-align:center">0123 4567</p>' in made.html
+    assert '<a href="https://app.example.com/' in made.html
+    assert "<h1 style=" in made.html
+
+
 def test_a_mail_goes_out_in_both_forms_under_one_reference() -> None:
     for _ in range(2):
         send(Mail("ada@example.com", "Hello", "Text", "<p>Page</p>"), reference="event-7")

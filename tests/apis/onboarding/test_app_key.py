@@ -6,7 +6,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 from handset_client.device_info import DeviceInfo
-from handset_client.keys import unb64url
+from handset_client.keys import b64url, unb64url
+from pytest_django import Settings
 
 from api.models import AppKey, AppKeyStatus, AuditEntry
 from api.platform import device_keys
@@ -142,3 +143,23 @@ def test_the_database_refuses_them_too(terms: dict[str, int]) -> None:
     made()
     with pytest.raises(IntegrityError), transaction.atomic():
         AppKey.objects.update(**terms)
+
+
+def test_secrets_move_to_a_new_field_key(settings: Settings) -> None:
+    secret = made()
+    before = settings.FIELD_KEYS
+    settings.FIELD_KEYS = f"new:{b64url(bytes(range(32)))},{before}"
+    assert run("reseal") == "1 resealed\n"
+    assert run("reseal") == "0 resealed\n"
+    row = AppKey.objects.get()
+    assert row.sealed_secret.startswith("new.")
+    assert device_keys.app_secret(row) == unb64url(secret)
+
+
+def test_a_field_key_that_left_too_early_is_noticed_and_nothing_changes(settings: Settings) -> None:
+    made()
+    sealed = AppKey.objects.get().sealed_secret
+    settings.FIELD_KEYS = f"new:{b64url(bytes(range(32)))}"
+    with pytest.raises(ValueError):
+        run("reseal")
+    assert AppKey.objects.get().sealed_secret == sealed

@@ -3,11 +3,9 @@
 import pytest
 from django.test import Client as Browser
 
-from api.apis.orgs import services
 from api.apis.orgs.services import organizations, ownership
 from api.apis.orgs.services.invitations import link_of
-from api.models import AuditEntry, Contact, ContactTerm, Invitation, Membership, Organization, OutboxMessage, User
-from tests.apis.contacts.rows import make_contact
+from api.models import AuditEntry, Contact, Invitation, Membership, Organization, User
 from tests.apis.contacts.trail import count_of
 from tests.conftest import Person
 from tests.http.answers import errors_of, problem_of
@@ -94,38 +92,6 @@ def test_a_personal_organization_is_renamed_and_never_deleted(alice: Person) -> 
     own = alice.user.personal_organization
     assert alice.patch(f"orgs/{own.slug}/", {"name": "Me"}).json["name"] == "Me"
     problem_of(alice.post(f"orgs/{own.slug}/delete/", {"name": "Me"}), 409, "personal_organization")
-
-
-@pytest.mark.parametrize("is_by_post", [False, True])
-def test_a_deleted_group_is_nobodys_at_once_and_erased_afterwards(
-    alice: Person, bob: Person, team: Organization, is_by_post: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    contacts = [make_contact(alice, team, display_name=f"Grace {number}") for number in range(5)]
-    mine = make_contact(alice, display_name="Mine")
-    body = {"name": "Team"}
-    path = f"orgs/{team.slug}/"
-    answer = alice.post(f"{path}delete/", body) if is_by_post else alice.phone.request("DELETE", path, body)
-    assert answer.status == 204
-    for person in (alice, bob):
-        problem_of(person.get(path), 404, "not_found")
-        problem_of(person.get(f"contacts/{contacts[0].slug}/"), 404, "not_found")
-        assert team.slug not in [row["slug"] for row in person.get("orgs/").json["data"]]
-    message = OutboxMessage.objects.get(task="orgs.erase")
-    assert message.arguments == {"organization_id": str(team.id)}
-    monkeypatch.setattr(organizations, "_ERASED_AT_ONCE", 2)
-    for _ in range(2):
-        services.erase_organization(team.id)
-    assert not Organization.objects.filter(id=team.id).exists()
-    assert list(Contact.objects.values_list("id", flat=True)) == [mine.id]
-    assert not ContactTerm.objects.filter(organization_id=team.id).exists()
-    assert AuditEntry.objects.filter(action="org.deleted", organization_id=team.id).exists()
-
-
-def test_only_a_deleted_group_is_erased(alice: Person, team: Organization) -> None:
-    make_contact(alice, team, display_name="Grace")
-    services.erase_organization(team.id)
-    assert Organization.objects.filter(id=team.id).exists()
-    assert Contact.objects.filter(organization=team).exists()
 
 
 def test_the_name_has_to_be_typed(alice: Person, team: Organization) -> None:

@@ -10,6 +10,7 @@ from django.test import Client as Browser
 from django.utils import timezone
 
 from api.apis.auth import services as auth
+from api.apis.orgs.services import invitations
 from api.models import AuditEntry, Invitation, Membership, Notification, Organization, User
 from api.platform import callers, memberships, state
 from tests.apis.auth.mailbox import received
@@ -285,3 +286,17 @@ def test_the_page_lets_nobody_in_who_has_no_confirmed_account(
         assert "Nobody has confirmed this address yet" in text_of(answer)
     assert role_of(charlie, team) is None
     assert browser.get(f"/invitation/?token={'A' * 43}").status_code == 400
+
+
+def test_a_group_has_a_bounded_number_of_them(
+    alice: Person, charlie: Person, team: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each mails an address that nobody has asked."""
+    monkeypatch.setattr(invitations, "_PENDING_MOST", 2)
+    first, _ = (invite(alice, team, f"{name}@example.com") for name in ("ada", "grace"))
+    third = {"email": charlie.email}
+    problem_of(alice.post(f"orgs/{team.slug}/invitations/", third), 409, "too_many_invitations")
+    assert Invitation.objects.count() == 2
+    assert alice.post(f"orgs/{team.slug}/invitations/", {"email": "grace@example.com"}).status == 200
+    assert alice.delete(f"orgs/{team.slug}/invitations/{first['id']}/").status == 204
+    assert alice.post(f"orgs/{team.slug}/invitations/", third).status == 201

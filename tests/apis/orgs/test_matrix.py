@@ -74,7 +74,7 @@ class Line:
     def _of_key(self, caller: str) -> Cell:
         if self.is_for_keys:
             return self.ok, ""
-        if self.action not in actions_of(["contacts:*", "tags:*", "images:*"]):
+        if self.action not in actions_of(["contacts:*", "tags:*", "images:*", "export:*"]):
             return 403, "device_required"
         return (self.ok, "") if caller == KEY else (403, "forbidden")
 
@@ -84,12 +84,15 @@ NOT_THERE: Cell = (404, "not_found")
 NEW_CONTACT = {"display_name": "New", "organization": "{org_slug}"}
 ORG, MEMBER = "api/v1/orgs/<str:org_slug>/", "api/v1/orgs/<str:org_slug>/members/<str:username>/"
 INVITATION, API_KEY = f"{ORG}invitations/<str:invitation_id>/", f"{ORG}api-keys/<str:key_id>/"
+EXPORT, OWN_EXPORT = f"{ORG}export/<str:export_id>/", "api/v1/users/me/export/<str:export_id>/"
 CONTACT = "api/v1/contacts/<str:slug>/"
 TAG, TAGGED = f"{ORG}tags/<str:tag_id>/", f"{ORG}tags/<str:app_label>/<str:model>/<str:obj_id>/"
 IMAGES = "api/v1/images/orgs/<str:org_slug>/"
 IMAGE = f"{IMAGES}images/<str:image_id>/"
 IMAGED = f"{IMAGES}images/<str:app_label>/<str:model>/<str:obj_id>/"
 ATTACHMENT = {"image_id": "{image_id}", "app_label": "contacts", "model": "contact", "object_id": "{obj_id}"}
+ANNOUNCED = {"bytes": 1, "media_type": "image/jpeg", "sha256": "A" * 43 + "="}
+NO_KEYS: Mapping[str, Cell] = dict.fromkeys((KEY, KEY_WITHOUT), (403, "device_required"))
 LAST: Mapping[str, Cell] = {"owner": (409, "last_owner")}
 
 LINES: dict[str, Line] = {
@@ -140,6 +143,9 @@ LINES: dict[str, Line] = {
     **dict.fromkeys(
         (
             "POST api/v1/auth/change-password/",
+            "GET api/v1/auth/delete/",
+            "DELETE api/v1/auth/delete/",
+            "POST api/v1/auth/delete/",
             "PATCH api/v1/auth/email/",
             "POST api/v1/auth/email/confirm/request/",
             "GET api/v1/devices/",
@@ -153,6 +159,8 @@ LINES: dict[str, Line] = {
             "POST api/v1/users/avatar/",
             "DELETE api/v1/users/avatar/",
             "GET api/v1/users/me/",
+            "GET api/v1/users/me/export/",
+            "POST api/v1/users/me/export/",
             "PATCH api/v1/users/me/",
             "GET api/v1/users/me/preferences/",
             "PATCH api/v1/users/me/preferences/",
@@ -167,8 +175,8 @@ LINES: dict[str, Line] = {
     "POST api/v1/orgs/": Line(ok=201, body={"name": "New"}, but={GUEST: (403, "account_required")}),
     f"GET {ORG}": Line("org.read", 200),
     f"PATCH {ORG}": Line("org.update", 200, {"name": "Other"}),
-    f"DELETE {ORG}": Line("org.delete", 204, {"name": "Team"}),
-    f"POST {ORG}delete/": Line("org.delete", 204, {"name": "Team"}),
+    f"DELETE {ORG}": Line("org.delete", 202, {"name": "Team"}),
+    f"POST {ORG}delete/": Line("org.delete", 202, {"name": "Team"}),
     f"POST {ORG}leave/": Line("org.read", 204, but=LAST),
     f"POST {ORG}transfer-ownership/": Line("org.transfer", 200, {"username": "{username}"}),
     f"GET {ORG}members/": Line("members.read", 200),
@@ -190,6 +198,15 @@ LINES: dict[str, Line] = {
         body={"id": "{invitation_id}"},
         but={GUEST: (403, "account_required"), **dict.fromkeys((*MEMBERS, REMOVED), NOT_THERE)},
     ),
+    f"GET {ORG}export/": Line("export.create", 200),
+    f"POST {ORG}export/": Line("export.create", 202),
+    f"GET {EXPORT}": Line("export.create", 200),
+    f"DELETE {EXPORT}": Line("export.create", 204),
+    f"POST {EXPORT}retry/": Line("export.create", 202),
+    # The team's export is nobody's own.
+    f"GET {OWN_EXPORT}": Line(but=dict.fromkeys(PEOPLE, NOT_THERE)),
+    f"DELETE {OWN_EXPORT}": Line(but=dict.fromkeys(PEOPLE, NOT_THERE)),
+    f"POST {OWN_EXPORT}retry/": Line(but=dict.fromkeys(PEOPLE, NOT_THERE)),
     f"GET {ORG}audit/": Line("audit.read", 200),
     f"GET {ORG}api-keys/": Line("api_keys.manage", 200),
     f"POST {ORG}api-keys/": Line("api_keys.manage", 201, {"name": "New", "scopes": ["contacts:*"]}),
@@ -209,6 +226,10 @@ LINES: dict[str, Line] = {
     f"PUT {CONTACT}": Line("contacts.update", 200, {"display_name": "New"}),
     f"DELETE {CONTACT}": Line("contacts.delete", 204),
     f"POST {CONTACT}restore/": Line("contacts.delete", 200),
+    f"POST {CONTACT}avatar/": Line("contacts.update"),
+    f"DELETE {CONTACT}avatar/": Line("contacts.update", 204),
+    "GET api/v1/contacts/duplicates/": Line("contacts.read", 200, but=dict.fromkeys(STRANGERS, (200, ""))),
+    "POST api/v1/contacts/merge/": Line("contacts.delete", 200, {"winner": "{other_slug}", "loser": "{slug}"}),
     f"GET {ORG}tags/": Line("tags.read", 200),
     f"POST {ORG}tags/": Line("tags.write", 201, {"name": "New"}),
     f"GET {TAG}": Line("tags.read", 200),
@@ -233,6 +254,12 @@ LINES: dict[str, Line] = {
     f"POST {IMAGED}unset_cover/": Line("images.write", 200),
     f"PATCH {IMAGED}relations/<str:image_id>/": Line("images.write", 200, {"title": "New"}),
     f"GET {IMAGE}": Line("images.read", 200),
+    f"POST {IMAGE}shares/": Line("images.write", 201, {}),
+    f"DELETE {IMAGE}shares/<str:share_id>/": Line("images.write", 204),
+    "POST api/v1/shared/images/resolve/": PUBLIC,
+    f"POST {IMAGES}uploads/": Line("images.write", 201, ANNOUNCED, but=NO_KEYS),
+    f"GET {IMAGES}uploads/<str:upload_id>/": Line("images.write", 200, but=NO_KEYS),
+    f"POST {IMAGES}uploads/<str:upload_id>/complete/": Line("images.write", but=NO_KEYS),
     f"PATCH {IMAGE}": Line("images.write", 200, {"title": "New"}),
     f"DELETE {IMAGE}": Line("images.write", 204),
 }
@@ -286,10 +313,11 @@ def scene(alice: Person, new_person: Callable[..., Person], new_phone: Callable[
     phones[GUEST].get_token()
     contact = make_contact(alice, team, display_name="Grace")
     invited = alice.post(f"orgs/{team.slug}/invitations/", {"email": people[OTHER].email}).json
-    key_id, service = make_key(alice, team, "contacts:*", "tags:*", "images:*")
+    key_id, service = make_key(alice, team, "contacts:*", "tags:*", "images:*", "export:create")
     _, reader = make_key(alice, team, "contacts:read", "tags:read")
     _, writer = make_key(alice, team, "contacts:write", "tags:write")
     job = alice.post("tasks/", {"type": "add", "x": 1, "y": 2}).json
+    export = alice.post(f"orgs/{team.slug}/export/").json
     for phone in phones.values():
         phone.request("GET", "auth/check/")  # its session is in use, which is not undone with a cell
     assert people[REMOVED].get(f"orgs/{team.slug}/").status == 200
@@ -300,7 +328,13 @@ def scene(alice: Person, new_person: Callable[..., Person], new_phone: Callable[
     tags = alice.post(f"orgs/{team.slug}/tags/contacts/contact/{contact.slug}/", ["VIP"]).json["data"]
     image = make_image(alice, team)
     alice.post(f"images/orgs/{team.slug}/images/contacts/contact/{contact.slug}/", {"image_id": image.id})
+    other = make_contact(alice, team, display_name="Ada")
+    share = alice.post(f"images/orgs/{team.slug}/images/{image.id}/shares/", {}).json
+    upload = alice.post(f"images/orgs/{team.slug}/uploads/", ANNOUNCED).json
     places = {
+        "other_slug": other.slug,
+        "share_id": share["id"],
+        "upload_id": upload["id"],
         "tag_id": str(tags[0]["id"]),
         "tag_slug": "vip",
         "app_label": "contacts",
@@ -313,6 +347,7 @@ def scene(alice: Person, new_person: Callable[..., Person], new_phone: Callable[
         "invitation_id": invited["id"],
         "key_id": key_id,
         "job_id": job["id"],
+        "export_id": export["id"],
         "device_id": str(alice.phone.state.device_id),
     }
     return Scene(authorizations, places, writer=f"Api-Key {writer.key}")

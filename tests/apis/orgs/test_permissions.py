@@ -21,6 +21,7 @@ pytestmark = pytest.mark.django_db
 
 OWNERS = {Role.OWNER}
 ADMINS = {Role.OWNER, Role.ADMIN}
+ANNOUNCED = {"bytes": 1, "media_type": "image/jpeg", "sha256": "A" * 43 + "="}
 WORKERS = {Role.OWNER, Role.ADMIN, Role.MEMBER}
 EVERYONE = set(Role)
 
@@ -118,9 +119,21 @@ ACTIONS: dict[str, list[Action]] = {
         ),
     ],
     "audit.read": [Action(ADMINS, 200, lambda scene: scene.person.get(f"orgs/{scene.team.slug}/audit/"))],
+    "export.create": [
+        Action(ADMINS, 200, lambda scene: scene.person.get(f"orgs/{scene.team.slug}/export/")),
+        Action(ADMINS, 202, lambda scene: scene.person.post(f"orgs/{scene.team.slug}/export/")),
+        Action(ADMINS, 404, lambda scene: scene.person.get(f"orgs/{scene.team.slug}/export/{scene.contact.id}/")),
+        Action(ADMINS, 404, lambda scene: scene.person.delete(f"orgs/{scene.team.slug}/export/{scene.contact.id}/")),
+        Action(
+            ADMINS, 404, lambda scene: scene.person.post(f"orgs/{scene.team.slug}/export/{scene.contact.id}/retry/")
+        ),
+    ],
     "contacts.read": [
         Action(EVERYONE, 200, lambda scene: scene.person.get(scene.path)),
         Action(EVERYONE, 200, lambda scene: scene.person.get("contacts/", **{"filter[org]": scene.team.slug})),
+        Action(
+            EVERYONE, 200, lambda scene: scene.person.get("contacts/duplicates/", **{"filter[org]": scene.team.slug})
+        ),
     ],
     "contacts.create": [
         Action(
@@ -132,10 +145,18 @@ ACTIONS: dict[str, list[Action]] = {
     "contacts.update": [
         Action(WORKERS, 200, lambda scene: scene.person.patch(scene.path, {"title": "Dr"})),
         Action(WORKERS, 200, lambda scene: scene.person.put(scene.path, {"display_name": "New"})),
+        Action(WORKERS, 204, lambda scene: scene.person.delete(f"{scene.path}avatar/")),
     ],
     "contacts.delete": [
         Action(WORKERS, 204, lambda scene: scene.person.delete(scene.path)),
         Action(WORKERS, 200, lambda scene: scene.person.post(f"{scene.path}restore/")),
+        Action(
+            WORKERS,
+            400,
+            lambda scene: scene.person.post(
+                "contacts/merge/", {"winner": scene.contact.slug, "loser": scene.contact.slug}
+            ),
+        ),
     ],
     "tags.read": [
         Action(EVERYONE, 200, lambda scene: scene.person.get(f"orgs/{scene.team.slug}/tags/")),
@@ -151,6 +172,7 @@ ACTIONS: dict[str, list[Action]] = {
     ],
     "images.write": [
         Action(WORKERS, 200, lambda scene: scene.person.post(f"{scene.images}bulk-delete/", {"ids": [1]})),
+        Action(WORKERS, 201, lambda scene: scene.person.post(f"{scene.images}uploads/", ANNOUNCED)),
     ],
 }
 

@@ -283,7 +283,7 @@ CONTENTS = {
     "html": (b"<!doctype html><script>alert(1)</script>", "picture_not_supported"),
     "polyglot": (photo() + b"PK\x05\x06" + b"\0" * 18, "picture_not_supported"),
     "script": (b"GIF89a" + b"<script>alert(1)</script>", "picture_not_supported"),
-    "not on the list": (b"\0\0\0\x18ftypheic" + b"\0" * 99, "picture_not_supported"),
+    "not on the list": (b"II*\0" + b"\0" * 99, "picture_not_supported"),
     "bomb": (png_saying(50_000, 50_000), "picture_too_large"),
     "scans": (jpeg_of_scans(200), "picture_too_large"),
     "cut off": (photo()[:2000], "picture_unreadable"),

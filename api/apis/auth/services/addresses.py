@@ -77,7 +77,7 @@ def _issue_change(proved: User, email: str) -> None:
     proof = proofs.issue(ProofPurpose.EMAIL_CHANGE, about=str(person.id), email=email, user=person)
     if proof is not None:
         notice = {"proof_id": str(proof.id), "to": person.email}
-        outbox.enqueue("auth.mail_change_notice", notice, dedup_key=f"notice:{proof.id}")
+        outbox.enqueue("auth.mail_change_notice", notice, dedup_key=f"notice:{proof.id}", about=person.id)
 
 
 def address_to_change(token: str) -> str:

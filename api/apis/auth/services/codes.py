@@ -21,7 +21,7 @@ from api.apis.auth.services.sessions import (
     require_present,
 )
 from api.apis.users import services as users
-from api.models import EndReason, MailedProof, Outcome, ProofPurpose, User
+from api.models import EndReason, MailedProof, ProofPurpose, User
 from api.models.base import identity_of
 from api.platform import audit
 from api.platform.callers import Caller
@@ -72,7 +72,8 @@ def sign_in_by_code(caller: Caller, *, token: str, merge_guest: bool | None) -> 
         # Perhaps another attempt of the same call was quicker.
         repeated = _repeated(caller, digest)
         if repeated is None:
-            _record_failure(caller)
+            device = caller.device_id
+            audit.record_refusal(caller, "auth.code_failed", target_kind="device", target_id=device)
             raise
         return repeated
 
@@ -83,13 +84,6 @@ def _signed_in_at_last(caller: Caller, proof: MailedProof, merge_guest: bool | N
         return _signed_in(caller, proof, merge_guest, digest)
     except users.EmailTaken:
         return _signed_in(caller, proof, merge_guest, digest)
-
-
-@transactional
-def _record_failure(caller: Caller) -> None:
-    audit.record(
-        caller, "auth.code_failed", target_kind="device", target_id=caller.device_id or "", outcome=Outcome.REFUSED
-    )
 
 
 def _repeated(caller: Caller, digest: bytes) -> TokenGrant | None:

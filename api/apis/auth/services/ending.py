@@ -54,19 +54,26 @@ def end_other_sessions(caller: Caller, *, user_id: uuid.UUID, but: uuid.UUID, re
 def end(caller: Caller, session_ids: list[uuid.UUID], reason: EndReason) -> None:
     """Ends sessions that have not ended. Part of the caller's transaction."""
     now = timezone.now()
-    _keep_devices(session_ids)
+    people = _keep_devices(session_ids)
     Session.objects.filter(id__in=session_ids, ended_at=None).update(
         live_device=None, ended_at=now, end_reason=reason, ended_by=caller.user_id, updated_at=now
     )
     for session_id in session_ids:
         audit.record(
-            caller, "session.ended", target_kind="session", target_id=session_id, changes={"reason": [None, reason]}
+            caller,
+            "session.ended",
+            target_kind="session",
+            target_id=session_id,
+            on_behalf_of=people.get(session_id) or "",
+            changes={"reason": [None, reason]},
         )
     revocation.announce(session_ids)
 
 
-def _keep_devices(session_ids: list[uuid.UUID]) -> None:
-    """Notes how the devices of live sessions are. They are read without a lock: here the sessions may come first."""
+def _keep_devices(session_ids: list[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID | None]:
+    """Notes how the devices of live sessions are, and returns whose these were. They are read without a lock: here the
+    sessions may come first.
+    """
     live = list(Session.objects.select_related("device").filter(id__in=session_ids, live_device__isnull=False))
     for session in live:
         device = session.device
@@ -76,6 +83,7 @@ def _keep_devices(session_ids: list[uuid.UUID]) -> None:
             device.os_version,
         )
     Session.objects.bulk_update(live, ["device_name", "app_version", "os_version"])
+    return {session.id: session.user_id for session in live}
 
 
 def end_superseded(*, most: int = 1000) -> int:
@@ -86,6 +94,15 @@ def end_superseded(*, most: int = 1000) -> int:
     now = timezone.now()
     rows = Session.objects.filter(id__in=ids, ended_at=None)
     return rows.update(ended_at=now, end_reason=EndReason.REPLACED, updated_at=now)
+
+
+@transactional
+def end_everybodys(caller: Caller, *, most: int = 200) -> int:
+    """Ends up to `most` live sessions, whoever's they are; returns how many."""
+    live = Session.objects.filter(live_device__isnull=False, ended_at=None)
+    ids = list(live.values_list("id", flat=True)[:most])
+    end(caller, ids, EndReason.ENDED_BY_STAFF)
+    return len(ids)
 
 
 @transactional

@@ -36,6 +36,11 @@ def browser_key_of(email: str, browser: str) -> bytes:
     return _key(identity_of(email), f"browser:{browser}" if browser else _STRANGERS)
 
 
+def factor_key_of(user_id: uuid.UUID, browser: str) -> bytes:
+    """The same for codes, which have a count of their own: whoever knows the password starts nothing over."""
+    return _key(f"second factor of {user_id}", f"browser:{browser}" if browser else _STRANGERS)
+
+
 def _key(identity: str, who: str) -> bytes:
     return hmac.digest(purpose_key("lockout"), f"{identity}|{who}".encode(), "sha256")
 

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
+from api.apis.auth.services.giving_up import give_guest_up
 from api.apis.auth.services.sessions import (
     TokenGrant,
     grant_of,
@@ -19,13 +20,13 @@ from api.apis.auth.services.sessions import (
     require_present,
 )
 from api.apis.contacts import services as contacts
+from api.apis.images import services as images
 from api.apis.orgs import selectors as orgs
-from api.apis.orgs.services import erase_personal_organization
 from api.apis.tags import services as tags
 from api.apis.users import services as users
 from api.exceptions import ApiError
 from api.models import Session, User
-from api.platform import audit, changes, idempotency
+from api.platform import audit, callers, changes, idempotency
 from api.platform.callers import Caller, principal_of
 from api.platform.tokens import TokenRevoked
 from api.platform.transactions import transactional
@@ -43,7 +44,7 @@ class AlreadySignedIn(ApiError):
 
 
 class GuestHasData(ApiError):
-    """The guest of this device has contacts or tags of their own: say by `merge_guest` whether the account gets them."""
+    """The guest of this device has contacts, tags or images of their own: say by `merge_guest` whether the account gets them."""
 
     status = HTTPStatus.CONFLICT
     code = "guest_has_data"
@@ -134,8 +135,8 @@ def meet(caller: Caller, **person: Any) -> Meeting | None:
 
 
 def settle_guest(caller: Caller, *, person: User, meeting: Meeting | None, merge_guest: bool | None) -> None:
-    """What becomes of the caller's guest when an account is opened on its device: its contacts and tags move to the person's
-    own organization, or are erased. A guest without any goes silently. Part of the caller's transaction, which `meet` began.
+    """What becomes of the caller's guest when an account is opened on its device: its contacts, tags and images move to the
+    person's own organization, or are erased. A guest without any goes silently. Part of the caller's transaction, which `meet` began.
 
     Raises GuestHasData when it has some and `merge_guest` does not say, EmailTaken when the person appeared since.
     """
@@ -144,7 +145,7 @@ def settle_guest(caller: Caller, *, person: User, meeting: Meeting | None, merge
         return
     if meeting is None or meeting.person_id != person.id:
         raise users.EmailTaken
-    if contacts.has_any(meeting.source) or tags.has_any(meeting.source):
+    if any(kept.has_any(meeting.source) for kept in (contacts, tags, images)):
         if merge_guest is None:
             raise GuestHasData
         if merge_guest:
@@ -166,28 +167,21 @@ def settle_guest(caller: Caller, *, person: User, meeting: Meeting | None, merge
 
 
 def forget_merged_guests(*, most: int = 100) -> int:
-    """Erases up to `most` guests who were taken up by an account longer ago than their answers can be asked for."""
+    """Has up to `most` guests erased who were taken up by an account longer ago than their answers can be asked for."""
     before = timezone.now() - timedelta(seconds=settings.SESSION_OVERLAP_SECONDS)
-    merged = User.objects.filter(merged_into__isnull=False, is_guest=True, updated_at__lt=before)
-    return _erase_all(merged, most=most)
+    merged = User.objects.filter(merged_into__isnull=False, is_guest=True, deleted_at=None, updated_at__lt=before)
+    return _give_up(merged, most=most)
 
 
 def forget_abandoned_guests(*, most: int = 100) -> int:
-    """Erases up to `most` guests whose last session was forgotten: with it went the only way to be them."""
+    """Has up to `most` guests erased whose last session was forgotten: with it went the only way to be them."""
     sessions = Session.objects.filter(user_id=OuterRef("id"))
-    return _erase_all(User.objects.filter(~Exists(sessions), is_guest=True, merged_into=None), most=most)
+    abandoned = User.objects.filter(~Exists(sessions), is_guest=True, merged_into=None, deleted_at=None)
+    return _give_up(abandoned, most=most)
 
 
-def _erase_all(guests: QuerySet[User], *, most: int) -> int:
-    found = list(guests.only("id", "avatar")[:most])
-    for guest in found:
-        _erase(guest)
+def _give_up(guests: QuerySet[User], *, most: int) -> int:
+    found = list(guests.values_list("id", flat=True)[:most])
+    for user_id in found:
+        give_guest_up(callers.job(), user_id=user_id)
     return len(found)
-
-
-@transactional
-def _erase(guest: User) -> None:
-    if guest.avatar:
-        users.discard_avatar_later(guest.id, guest.avatar)
-    erase_personal_organization(guest.id)
-    User.objects.filter(id=guest.id, is_guest=True).delete()

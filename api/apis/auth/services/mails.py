@@ -91,6 +91,13 @@ def mail_change_notice(proof_id: uuid.UUID, *, to: str) -> None:
         send_mail("auth.email_change_notice", to=to, values={"email": proof.email}, reference=f"{proof.id}-notice")
 
 
+def mail_deletion_notice(user_id: uuid.UUID, *, until: datetime, to: str) -> None:
+    """Tells a person that their account is going to be erased, unless they have come back. Raises MailNotTaken."""
+    if User.objects.filter(id=user_id, deleted_at__isnull=False).exists():
+        values, reference = {"time": _told(until)}, f"{user_id}-deletion-{until:%Y%m%dT%H%M%S%f}"
+        send_mail("auth.account_deleted", to=to, values=values, reference=reference)
+
+
 def mail_password_notice(user_id: uuid.UUID, *, at: datetime, to: str) -> None:
     """Tells a person that their password was changed, at the address that they had then. Raises MailNotTaken."""
     if User.objects.filter(id=user_id).exists():

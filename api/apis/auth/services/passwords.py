@@ -18,7 +18,7 @@ from api.apis.auth.services.sessions import TokenGrant, grant_of, locked_device,
 from api.apis.notifications.services import notify
 from api.apis.users import services as users
 from api.exceptions import AccountRequired, ApiError, SignInRequired
-from api.models import EndReason, MailedProof, Outcome, ProofPurpose, Session, User
+from api.models import EndReason, MailedProof, ProofPurpose, Session, User
 from api.models.base import identity_of
 from api.platform import audit, outbox
 from api.platform.callers import Caller
@@ -56,7 +56,7 @@ def prove_person(caller: Caller, *, password: str | None, or_else: str | None = 
     attempt = failures.begin_attempt(key)
     is_right = password_matches(person, password or "") or (or_else is not None and password_matches(person, or_else))
     if not (is_right and attempt.is_allowed):
-        audit.record(caller, "auth.proof_failed", target_kind="user", target_id=person.id, outcome=Outcome.REFUSED)
+        audit.record_refusal(caller, "auth.proof_failed", target_kind="user", target_id=person.id)
         failures.record_lock(caller, attempt.lock_seconds)
         raise InvalidCredentials
     failures.forgive(key)
@@ -120,7 +120,8 @@ def _set_password(person: User, encoded: str) -> None:
     MailedProof.objects.filter(user=person, purpose__in=void, live_key__isnull=False).update(live_key=None)
     notify(person.id, "auth.password_changed", data={})
     event = {"user_id": str(person.id), "at": timezone.now().isoformat(), "to": person.email}
-    outbox.enqueue("auth.mail_password_notice", event, dedup_key=f"password:{person.id}:{person.auth_version}")
+    key = f"password:{person.id}:{person.auth_version}"
+    outbox.enqueue("auth.mail_password_notice", event, dedup_key=key, about=person.id)
 
 
 def request_password_reset(caller: Caller, *, email: str) -> None:

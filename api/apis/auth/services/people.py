@@ -9,6 +9,7 @@ from django.conf import settings
 
 from api.apis.auth.services import failures, proofs
 from api.apis.auth.services.ending import end_sessions
+from api.apis.auth.services.giving_up import is_retired
 from api.apis.auth.services.guests import AlreadySignedIn, meet, settle_guest, upgrade_guest
 from api.apis.auth.services.sessions import (
     TokenGrant,
@@ -23,7 +24,7 @@ from api.apis.auth.services.sessions import (
 from api.apis.orgs import services as orgs
 from api.apis.users import services as users
 from api.exceptions import ApiError, NotThere
-from api.models import EndReason, Outcome, ProofPurpose, Session, User
+from api.models import EndReason, ProofPurpose, Session, User
 from api.models.base import identity_of
 from api.platform import audit, revocation, staff
 from api.platform.callers import Caller
@@ -112,7 +113,7 @@ def sign_in(caller: Caller, *, email: str, password: str, merge_guest: bool | No
     person = User.objects.filter(email_identity=identity_of(email)).first()
     is_right = password_matches(person, password)
     if person is None or not (attempt.is_allowed and is_right and person.is_active):
-        _record_failure(caller, person, attempt.lock_seconds)
+        _record_failure(caller, person, key, attempt.lock_seconds)
         raise InvalidCredentials
     failures.forgive(key)
     after = repeatable_successor(caller.session_id, opened_by="token.pair", opening_digest=digest)
@@ -124,9 +125,9 @@ def _signed_in(caller: Caller, proved: User, digest: bytes, merge_guest: bool | 
     """The session of a person as they were when their password was looked at."""
     assert caller.device_id is not None
     meeting = meet(caller, id=proved.id)
-    person = User.objects.select_for_update().get(id=proved.id)
+    person = User.objects.select_for_update().filter(id=proved.id).first()
     device = locked_device(caller.device_id)
-    if not person.is_active or person.auth_version != proved.auth_version:
+    if person is None or not person.is_active or person.auth_version != proved.auth_version:
         raise InvalidCredentials  # what the password opened has changed meanwhile
     try:
         require_present(caller)
@@ -166,7 +167,7 @@ def _has_right_password(caller: Caller, session: Session, person: User, password
     if is_right:
         failures.forgive(key)
     else:
-        _record_failure(caller, person, attempt.lock_seconds)
+        _record_failure(caller, person, key, attempt.lock_seconds)
     return is_right
 
 
@@ -175,14 +176,14 @@ def _opening_digest(email: str) -> bytes:
 
 
 @transactional
-def _record_failure(caller: Caller, person: User | None, lock_seconds: int) -> None:
+def _record_failure(caller: Caller, person: User | None, key: bytes, lock_seconds: int) -> None:
     """The same rows whether or not there is such a person: writing them must not tell."""
-    audit.record(
+    audit.record_refusal(
         caller,
         "auth.sign_in_failed",
         target_kind="user",
         target_id=person.id if person else "",
-        outcome=Outcome.REFUSED,
+        account=key,
     )
     failures.record_lock(caller, lock_seconds)
 
@@ -285,7 +286,7 @@ def reactivate_person(caller: Caller, *, user_id: uuid.UUID) -> None:
 def require_touchable(caller: Caller, user_id: uuid.UUID) -> User:
     """A person, locked, to whom a member of staff may do something. Raises NotThere, StaffProtected."""
     person = User.objects.select_for_update().filter(id=user_id).first()
-    if person is None:
+    if person is None or is_retired(person):
         raise NotThere
     is_by_superuser = caller.user_id is None or User.objects.filter(id=caller.user_id, is_superuser=True).exists()
     is_protected = person.is_superuser and not is_by_superuser

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from api.apis.auth.services import proofs
 from api.apis.auth.services.ending import end, end_oldest
+from api.apis.auth.services.returning import take_back_deletion
 from api.apis.notifications.services import notify
 from api.models import STRANGERS_END_REASONS, Device, EndReason, Outcome, ProofPurpose, Session, User
 from api.platform import audit, keys, revocation, tokens
@@ -174,7 +175,11 @@ def require_present(caller: Caller) -> Session:
 
 
 def note_sign_in(caller: Caller, session: Session, person: User) -> None:
-    """What follows a sign-in: the trail, and a mail to who has not signed in on this device before."""
+    """What follows a sign-in: the trail, and a mail to who has not signed in on this device before. Whoever comes back
+    in time has not given their account up. The person is locked by the caller.
+    """
+    if person.deleted_at is not None:
+        take_back_deletion(caller, person)
     User.objects.filter(id=person.id).update(last_login=timezone.now())
     audit.record(
         caller,

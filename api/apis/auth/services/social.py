@@ -27,7 +27,7 @@ from api.apis.auth.services.sessions import (
 )
 from api.apis.users.services import EmailTaken
 from api.exceptions import ApiError
-from api.models import Outcome, SocialIdentity, User
+from api.models import SocialIdentity, User
 from api.models.base import identity_of
 from api.platform import audit, nonces, oidc
 from api.platform.callers import Caller
@@ -151,14 +151,12 @@ def _repeated(caller: Caller, opening_digest: bytes) -> TokenGrant | None:
     return grant_of(after) if after is not None else None
 
 
-@transactional
 def _record_refusal(caller: Caller, provider: Provider, reason: str) -> None:
-    audit.record(
+    audit.record_refusal(
         caller,
         "auth.sign_in_failed",
         target_kind="provider",
         target_id=provider.name,
-        outcome=Outcome.REFUSED,
         changes={"reason": [None, reason]},
     )
 

@@ -8,6 +8,7 @@ from api.apis.onboarding.services.app_keys import (
     block_app_key,
     change_app_key,
     create_app_key,
+    reseal_app_keys,
     set_app_key_status,
     set_minimum_version,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "judge_attestation",
     "new_challenge",
     "register_device",
+    "reseal_app_keys",
     "revoke_device",
     "rotate_key",
     "set_app_key_status",

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
 
@@ -48,6 +49,25 @@ def change_app_key(caller: Caller, *, key_id: str, terms: Mapping[str, Any]) -> 
     if changes:
         app_key.save(update_fields=[*changes, "updated_at"])
         audit.record(caller, "app_key.changed", target_kind="app_key", target_id=key_id, changes=changes)
+
+
+@transactional
+def reseal_app_keys(caller: Caller) -> int:
+    """Encrypts the secrets of app keys under the current field key where they are under another; returns how many.
+
+    Raises ValueError when a key that they are under has left FIELD_KEYS; then nothing is changed.
+    """
+    current = keys.ring(settings.FIELD_KEYS).current
+    resealed = 0
+    for app_key in AppKey.objects.select_for_update().order_by("id"):
+        if app_key.sealed_secret.partition(".")[0] == current:
+            continue
+        context = f"app_key:{app_key.key_id}"
+        app_key.sealed_secret = keys.seal(keys.unseal(app_key.sealed_secret, context=context), context=context)
+        app_key.save(update_fields=["sealed_secret", "updated_at"])
+        audit.record(caller, "app_key.resealed", target_kind="app_key", target_id=app_key.key_id)
+        resealed += 1
+    return resealed
 
 
 def _set_terms(app_key: AppKey, terms: Mapping[str, Any]) -> dict[str, list[Any]]:

@@ -26,15 +26,16 @@ from api.apis.orgs.selectors.permissions import (
     require_permission,
 )
 from api.apis.orgs.selectors.staff import (
+    KINDS,
     members_for_staff,
     memberships_for_staff,
-    number_of_organizations_for_staff,
     organization_for_staff,
     organizations_for_staff,
 )
 
 __all__ = [
     "INVITATION_SORTS",
+    "KINDS",
     "MEMBER_SORTS",
     "PERMISSIONS",
     "SCOPES",
@@ -48,7 +49,6 @@ __all__ = [
     "members_for_staff",
     "members_of",
     "memberships_for_staff",
-    "number_of_organizations_for_staff",
     "organization_for_staff",
     "organization_id_of",
     "organization_of",

@@ -80,6 +80,7 @@ def vouched_for(rows: "QuerySet[Invitation]") -> "QuerySet[Invitation]":
         organization_id=OuterRef("organization_id"),
         user_id=OuterRef("invited_by_id"),
         user__is_active=True,
+        user__deleted_at=None,
         role__in=permitted_roles("invitations.manage"),
     )
     return rows.filter(Exists(senders))

@@ -28,6 +28,7 @@ PERMISSIONS: Mapping[str, frozenset[str]] = {
     "invitations.manage": _ADMINS,
     "api_keys.manage": _ADMINS,
     "audit.read": _ADMINS,
+    "export.create": _ADMINS,  # and to read, to fetch and to remove what was made
     "contacts.read": _EVERYONE,
     "contacts.create": _WORKERS,
     "contacts.update": _WORKERS,
@@ -49,6 +50,7 @@ _SCOPE_OF: Mapping[str, str] = {
     "tags.write": "tags:write",
     "images.read": "images:read",
     "images.write": "images:write",
+    "export.create": "export:create",
 }
 # What a key can be given; `contacts:*` is everything about contacts.
 SCOPES = frozenset({*_SCOPE_OF.values(), *(f"{scope.partition(':')[0]}:*" for scope in _SCOPE_OF.values())})

@@ -20,11 +20,16 @@ def _present() -> "QuerySet[Organization]":
     return Organization.objects.filter(deleted_at=None)
 
 
-def organizations_for_staff(*, text: str = "", cursor: Cursor | None, limit: int) -> Page:
-    """A page of all organizations, newest first; or of those whose slug begins with `text`, by slug; or the one with
-    this id.
+KINDS = OrganizationKind.choices
+
+
+def organizations_for_staff(*, text: str = "", kind: str = "", cursor: Cursor | None, limit: int) -> Page:
+    """A page of all organizations, or of a kind, newest first; or of those whose slug begins with `text`, by slug; or
+    the one with this id.
     """
     rows = _present().values(*_STAFF_COLUMNS)
+    if kind:
+        rows = rows.filter(kind=kind)
     if not text:
         return _named(page_of(rows, order=[Order("created_at", True), Order("id", True)], cursor=cursor, limit=limit))
     key = as_uuid(text.lower())
@@ -57,11 +62,6 @@ def memberships_for_staff(user_id: uuid.UUID, *, limit: int) -> list[dict[str, A
     columns = ("role", "created_at", "organization_id", "organization__name", "organization__kind")
     rows = Membership.objects.filter(user_id=user_id).order_by("id").values(*columns)[:limit]
     return [_with_names(row) for row in rows]
-
-
-def number_of_organizations_for_staff(*, most: int) -> int:
-    """How many organizations there are, counted up to `most`."""
-    return _present()[:most].count()
 
 
 def _named(page: Page) -> Page:

@@ -31,6 +31,7 @@ from api.platform.transactions import transactional
 log = structlog.get_logger(__name__)
 
 INVITATION_DAYS = 7
+_PENDING_MOST = 200  # to one group: each of them mails an address that nobody has asked
 _KEPT_DAYS = 30  # beyond its time: the repeat of an answer that was lost finds what became of it
 
 
@@ -40,6 +41,16 @@ class AlreadyMember(ApiError):
     status = HTTPStatus.CONFLICT
     code = "already_member"
     title = "They belong to the group already"
+
+
+class TooManyInvitations(ApiError):
+    """Two hundred invitations to the group are pending, those whose time is over among them."""
+
+    status = HTTPStatus.CONFLICT
+    code = "too_many_invitations"
+    title = "Too many invitations are pending"
+    detail = "Take back those that nobody will answer."
+    remedy = "Take back those that nobody will answer, and repeat it."
 
 
 class AddressNotConfirmed(ApiError):
@@ -54,7 +65,8 @@ class AddressNotConfirmed(ApiError):
 @transactional
 def invite(caller: Caller, *, organization: str, email: str, role: str) -> tuple[uuid.UUID, bool]:
     """The id of the invitation of an address to a group, and whether it is a new one; one that is pending is sent again,
-    with a new time and the role that is given now. Raises NotThere, Forbidden, PersonalOrganization, AlreadyMember.
+    with a new time and the role that is given now. Raises NotThere, Forbidden, PersonalOrganization, AlreadyMember,
+    TooManyInvitations.
     """
     group, _ = locked_group(caller, organization, "invitations.manage")
     identity = identity_of(email)
@@ -62,6 +74,8 @@ def invite(caller: Caller, *, organization: str, email: str, role: str) -> tuple
         raise AlreadyMember
     digest = hashlib.sha256(group.id.bytes + identity.encode()).digest()
     pending = Invitation.objects.filter(live_digest=digest).first()
+    if pending is None:
+        _require_room_for_another(group)
     invitation = pending or Invitation(
         organization=group, email_identity=identity, salt=os.urandom(16), live_digest=digest
     )
@@ -110,7 +124,7 @@ def accept_by_mail(caller: Caller, *, token: str) -> None:
     proof enough of being them. Raises NotThere, TooManyOrganizations; AddressNotConfirmed while nobody has.
     """
     found = _of_token(token)
-    person = User.objects.filter(email_identity=found.email_identity, is_email_confirmed=True, is_active=True).first()
+    person = _holders_of(found).first()
     if person is None:
         raise AddressNotConfirmed
     _join(caller, found, person.id)
@@ -132,11 +146,17 @@ def invitation_behind(token: str) -> Invitation:
     return found
 
 
+def _require_room_for_another(group: Organization) -> None:
+    """Counted under the group's lock. Raises TooManyInvitations."""
+    if Invitation.objects.filter(organization=group, state=InvitationState.PENDING).count() >= _PENDING_MOST:
+        raise TooManyInvitations
+
+
 def _join(caller: Caller, found: Invitation, user_id: uuid.UUID) -> uuid.UUID:
     invitation = _locked(found.id, found.organization_id)
     # Whose address it is does not change while the person is locked.
-    person = User.objects.select_for_update().get(id=user_id)
-    is_theirs = person.is_active and person.is_email_confirmed and person.email_identity == invitation.email_identity
+    User.objects.select_for_update().get(id=user_id)
+    is_theirs = _holders_of(invitation).filter(id=user_id).exists()
     if not is_theirs or invitation.expires_at <= timezone.now() or not _is_vouched_for(invitation):
         raise NotThere
     if not _is_member(invitation, user_id):
@@ -188,6 +208,12 @@ def link_of(invitation: Invitation) -> str:
     return f"{settings.FRONTEND_URL}/invitation?token={token_of(invitation)}"
 
 
+def _holders_of(invitation: Invitation) -> "QuerySet[User]":
+    """Whoever has confirmed the address, and has neither been shut out nor given the account up: one person, or nobody."""
+    holders = User.objects.filter(email_identity=invitation.email_identity, is_email_confirmed=True)
+    return holders.filter(is_active=True, deleted_at=None)
+
+
 def _is_vouched_for(invitation: Invitation) -> bool:
     return vouched_for(Invitation.objects.filter(id=invitation.id)).exists()
 
@@ -211,8 +237,7 @@ def _send(invitation: Invitation) -> None:
     invitation.sent_at, invitation.expires_at = now, now + timedelta(days=INVITATION_DAYS)
     invitation.save()
     outbox.enqueue("orgs.mail_invitation", {"invitation_id": str(invitation.id), "reference": str(uuid7())})
-    person = User.objects.filter(email_identity=invitation.email_identity, is_email_confirmed=True, is_active=True)
-    for user_id in person.values_list("id", flat=True):
+    for user_id in _holders_of(invitation).values_list("id", flat=True):
         told = {"invitation_id": str(invitation.id), "organization": invitation.organization.name}
         notify(user_id, "org.invited", data=told)
 

@@ -5,19 +5,16 @@ import uuid
 from collections.abc import Collection
 from typing import Any
 
-from django.db.models import QuerySet
 from django.utils import timezone
 
-from api.apis.orgs.services.ownership import locked_group, locked_organization, require_room, store
+from api.apis.orgs.services.ownership import let_owner_go, locked_group, locked_organization, require_room, store
 from api.exceptions import AccountRequired, InvalidInput, SignInRequired
-from api.models import Contact, ContactTerm, Image, Membership, Organization, OrganizationKind, Role, User
-from api.platform import audit, kinds, memberships, outbox
+from api.models import Membership, Organization, OrganizationKind, Role, User
+from api.platform import audit, jobs, memberships
 from api.platform.callers import Caller
 from api.platform.ids import slug_for
 from api.platform.transactions import transactional
 from api.platform.versions import require_version
-
-_ERASED_AT_ONCE = 500  # rows a transaction: nobody waits long for what an erasure has locked
 
 
 @transactional
@@ -89,9 +86,9 @@ def rename_organization(
 @transactional
 def delete_organization(
     caller: Caller, *, organization: str, name: str, expected: Collection[int] | None = None
-) -> None:
+) -> dict[str, Any]:
     """Ends a group, whose name was typed to make sure: at once it is nobody's any more, and what it holds is erased
-    afterwards. Raises NotThere, Forbidden, PersonalOrganization, VersionConflict, InvalidInput.
+    by the job that is returned. Raises NotThere, Forbidden, PersonalOrganization, VersionConflict, InvalidInput.
     """
     group, _ = locked_group(caller, organization, "org.delete")
     require_version(group.version, expected)
@@ -102,41 +99,26 @@ def delete_organization(
     members.delete()
     group.deleted_at = timezone.now()
     group.save(update_fields=["deleted_at", "updated_at"])
-    outbox.enqueue("orgs.erase", {"organization_id": str(group.id)})
     _record(caller, group, "org.deleted", {"name": [group.name, None]})
-
-
-def erase_organization(organization_id: uuid.UUID) -> None:
-    """Erases a deleted organization with everything in it, in small steps; harmless when repeated."""
-    contacts = Contact.objects.filter(organization_id=organization_id, organization__deleted_at__isnull=False)
-    while ids := list(contacts.values_list("id", flat=True)[:_ERASED_AT_ONCE]):
-        ContactTerm.objects.filter(contact_id__in=ids).delete()
-        kinds.forget(kinds.CONTACT, ids)
-        Contact.objects.filter(id__in=ids).delete()
-    images = Image.objects.filter(organization_id=organization_id, organization__deleted_at__isnull=False)
-    while _erase_some(images):
-        pass
-    Organization.objects.filter(id=organization_id, deleted_at__isnull=False).delete()
+    arguments = {"organization_id": str(group.id)}
+    return jobs.told(jobs.begin_erasure(group.id, "erasure.organization", arguments, owner_id=caller.user_id))
 
 
 @transactional
-def erase_personal_organization(user_id: uuid.UUID) -> None:
-    """Deletes a person's own organization with everything in it; the person goes next. Harmless when repeated."""
+def leave_some(caller: Caller, *, user_id: uuid.UUID) -> int:
+    """Takes a person who is being erased out of one group; returns how many rows went. Repeated until it is none."""
+    of_groups = Membership.objects.filter(user_id=user_id, organization__kind=OrganizationKind.GROUP)
+    member = of_groups.order_by("id").first()
+    if member is None:
+        return 0
+    group = Organization.objects.select_for_update().get(id=member.organization_id)
     memberships.changing([user_id])
-    while _erase_some(Image.objects.filter(organization__personal_of_id=user_id)):
-        pass
-    Organization.objects.filter(personal_of_id=user_id).delete()
-
-
-@transactional
-def _erase_some(images: QuerySet[Image]) -> bool:
-    """Deletes some images; their objects in the store go once that is certain. False when there is none left."""
-    some = list(images.values_list("id", "uid", "name")[:_ERASED_AT_ONCE])
-    kinds.forget(kinds.IMAGE, [uid for _, uid, _ in some])
-    Image.objects.filter(id__in=[number for number, _, _ in some]).delete()
-    for *_, name in some:
-        outbox.enqueue("images.discard", {"name": name})
-    return bool(some)
+    if group.owner_id == user_id and group.deleted_at is None:
+        let_owner_go(group, user_id=user_id)
+    audit.record(
+        caller, "org.member_left", target_kind="user", target_id=user_id, organization_id=group.id, on_behalf_of=user_id
+    )
+    return member.delete()[0]
 
 
 def _record(caller: Caller, organization: Organization, action: str, told: dict[str, Any]) -> None:

@@ -145,7 +145,9 @@ def require_other_owners(user_id: uuid.UUID) -> None:
 
 def _other_owners(organization_id: uuid.UUID, user_id: uuid.UUID) -> "QuerySet[Membership]":
     """Active owners besides somebody, who has been there longest first."""
-    owners = Membership.objects.filter(organization_id=organization_id, role=Role.OWNER, user__is_active=True)
+    owners = Membership.objects.filter(
+        organization_id=organization_id, role=Role.OWNER, user__is_active=True, user__deleted_at=None
+    )
     return owners.exclude(user_id=user_id).order_by("created_at", "id")
 
 
@@ -161,5 +163,5 @@ class PersonNotConfirmed(ApiError):
 def require_eligible_owner(user_id: uuid.UUID) -> None:
     """Locks somebody who is to become an owner. Part of the caller's transaction. Raises PersonNotConfirmed."""
     person = User.objects.select_for_update().get(id=user_id)
-    if not (person.is_active and person.is_email_confirmed):
+    if not (person.is_active and person.is_email_confirmed) or person.deleted_at is not None:
         raise PersonNotConfirmed

@@ -34,14 +34,7 @@ class GroupInvitationListView(ApiView):
     @lists(InvitationSerializer, INVITATIONS, summary="Pending invitations to a group", errors=_NARROWED)
     def get(self, request: ApiRequest, org_slug: str) -> Response:
         query = pagination.parse(request, INVITATIONS)
-        page = selectors.invitations_to(
-            request.caller,
-            organization=org_slug,
-            sort=query.sort,
-            cursor=query.cursor,
-            limit=query.limit,
-            wants_total=query.wants_total,
-        )
+        page = selectors.invitations_to(request.caller, organization=org_slug, **query.window)
         return Response(pagination.envelope(page, query, page.rows))
 
     @answers(
@@ -49,7 +42,7 @@ class GroupInvitationListView(ApiView):
         takes=InvitationCreateSerializer,
         statuses=(HTTPStatus.CREATED, HTTPStatus.OK),
         summary="Invite an address, or send its invitation again",
-        errors=(*_NARROWED, services.PersonalOrganization, services.AlreadyMember),
+        errors=(*_NARROWED, services.PersonalOrganization, services.AlreadyMember, services.TooManyInvitations),
     )
     def post(self, request: ApiRequest, org_slug: str) -> Response:
         body = InvitationCreateSerializer(data=request.data)
@@ -89,9 +82,7 @@ class InvitationListView(ApiView):
     @lists(InvitationSerializer, INVITATIONS, summary="Your invitations")
     def get(self, request: ApiRequest) -> Response:
         query = pagination.parse(request, INVITATIONS)
-        page = selectors.invitations_of(
-            request.caller, sort=query.sort, cursor=query.cursor, limit=query.limit, wants_total=query.wants_total
-        )
+        page = selectors.invitations_of(request.caller, **query.window)
         return Response(pagination.envelope(page, query, page.rows))
 
 

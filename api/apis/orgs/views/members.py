@@ -32,15 +32,7 @@ class MemberListView(ApiView):
     @lists(MemberSerializer, MEMBERS, summary="Members of an organization", errors=_NARROWED)
     def get(self, request: ApiRequest, org_slug: str) -> Response:
         query = pagination.parse(request, MEMBERS)
-        page = selectors.members_of(
-            request.caller,
-            organization=org_slug,
-            filters=query.filters,
-            sort=query.sort,
-            cursor=query.cursor,
-            limit=query.limit,
-            wants_total=query.wants_total,
-        )
+        page = selectors.members_of(request.caller, organization=org_slug, filters=query.filters, **query.window)
         return Response(pagination.envelope(page, query, page.rows))
 
 

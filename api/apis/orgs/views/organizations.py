@@ -2,6 +2,8 @@
 
 from http import HTTPStatus
 
+from django.urls import reverse
+
 from api import conditions, pagination
 from api.apis.orgs import selectors, services
 from api.apis.orgs.serializers import (
@@ -13,6 +15,7 @@ from api.exceptions import AccountRequired, Forbidden, NotThere
 from api.pagination import ListRules
 from api.permissions import IsPerson
 from api.platform.versions import VersionConflict
+from api.representations import ErasureSerializer
 from api.requests import ApiRequest
 from api.responses import Response
 from api.schema import answers, lists
@@ -28,9 +31,7 @@ class OrganizationListView(ApiView):
     @lists(OrganizationSerializer, ORGANIZATIONS, summary="Your organizations")
     def get(self, request: ApiRequest) -> Response:
         query = pagination.parse(request, ORGANIZATIONS)
-        page = selectors.organizations_of(
-            request.caller, sort=query.sort, cursor=query.cursor, limit=query.limit, wants_total=query.wants_total
-        )
+        page = selectors.organizations_of(request.caller, **query.window)
         return Response(pagination.envelope(page, query, page.rows))
 
     @answers(
@@ -48,6 +49,7 @@ class OrganizationListView(ApiView):
 
 
 class OrganizationView(ApiView):
+    answers_location = True
     permission_classes = (IsPerson,)
     is_sensitive = True
 
@@ -73,41 +75,41 @@ class OrganizationView(ApiView):
         return Response(selectors.stored_organization(request.caller, organization_id))
 
     @answers(
-        None,
+        ErasureSerializer,
         takes=OrganizationDeletionSerializer,
-        statuses=(HTTPStatus.NO_CONTENT,),
+        statuses=(HTTPStatus.ACCEPTED,),
         summary="Delete a group with everything in it",
         errors=(NotThere, Forbidden, services.PersonalOrganization, VersionConflict),
     )
     def delete(self, request: ApiRequest, org_slug: str) -> Response:
-        _delete(request, org_slug)
-        return Response(status=HTTPStatus.NO_CONTENT)
+        return _delete(request, org_slug)
 
 
 class OrganizationDeletionView(ApiView):
     """`POST orgs/<org_slug>/delete/`: for clients that send no body with DELETE."""
 
     permission_classes = (IsPerson,)
+    answers_location = True
     is_sensitive = True
 
     @answers(
-        None,
+        ErasureSerializer,
         takes=OrganizationDeletionSerializer,
-        statuses=(HTTPStatus.NO_CONTENT,),
+        statuses=(HTTPStatus.ACCEPTED,),
         summary="Delete a group with everything in it",
         errors=(NotThere, Forbidden, services.PersonalOrganization, VersionConflict),
     )
     def post(self, request: ApiRequest, org_slug: str) -> Response:
-        _delete(request, org_slug)
-        return Response(status=HTTPStatus.NO_CONTENT)
+        return _delete(request, org_slug)
 
 
-def _delete(request: ApiRequest, org_slug: str) -> None:
+def _delete(request: ApiRequest, org_slug: str) -> Response:
     body = OrganizationDeletionSerializer(data=request.data)
     body.is_valid(raise_exception=True)
-    services.delete_organization(
+    job = services.delete_organization(
         request.caller,
         organization=org_slug,
         name=body.validated_data["name"],
         expected=conditions.expected_versions(request),
     )
+    return Response(job, HTTPStatus.ACCEPTED, headers={"Location": reverse("api:jobs:detail", args=[job["id"]])})

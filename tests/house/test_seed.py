@@ -1,0 +1,56 @@
+"""Made-up rows: enough of them for every page, and the same every time."""
+
+from collections import Counter
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from api.management import seed
+from api.models import AuditEntry, Device, Figure, Membership, Organization, OutboxMessage, Session, User
+
+pytestmark = pytest.mark.django_db
+
+TINY = seed.Size(people=30, devices=120, groups=3)
+
+
+@pytest.fixture(autouse=True)
+def _tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(seed.SIZES, "small", TINY)
+
+
+def test_there_are_as_many_as_the_size_says() -> None:
+    out = StringIO()
+    call_command("seed", stdout=out)
+    assert "30 people, 120 devices, 3 groups" in out.getvalue()
+    assert User.objects.count() == 30
+    assert Organization.objects.count() == 33
+    assert Membership.objects.filter(role="owner").count() == 33
+    assert Device.objects.count() == 120
+    assert 0 < Session.objects.filter(live_device__isnull=False).count() < Session.objects.count() < 120
+    assert Device.objects.filter(revoked_at__isnull=False).exists()
+    assert OutboxMessage.objects.filter(failed_at__isnull=False).exists()
+    assert AuditEntry.objects.filter(outcome="refused").exists()
+    days = Counter(Figure.objects.filter(span="day").values_list("metric", flat=True))
+    assert set(days.values()) == {365}
+
+
+def test_nobody_can_sign_in_as_them() -> None:
+    seed.fill(TINY)
+    assert not any(person.has_usable_password() for person in User.objects.all())
+    assert not User.objects.filter(is_staff=True).exists()
+
+
+def test_they_are_there_once() -> None:
+    assert seed.fill(TINY)
+    assert not seed.fill(TINY)
+    with pytest.raises(CommandError):
+        call_command("seed")
+    assert User.objects.count() == 30
+
+
+def test_times_are_their_own_only_while_they_are_written() -> None:
+    seed.fill(TINY)
+    assert User.objects.order_by("created_at").values_list("created_at", flat=True)[0].year < 2100
+    assert User._meta.get_field("created_at").auto_now_add
+    assert User._meta.get_field("updated_at").auto_now
