@@ -44,10 +44,12 @@ logconfig_dict = {
 }
 preload_app = False
 
-# `manage.py embedded` has made a folder for its background process as well.
-_makes_folder = not metric_files.is_shared()
-if _makes_folder:
-    metric_files.share()
+_makes_folder = not metric_files.is_shared()  # `manage.py embedded` has made one for its background process as well
+
+
+def on_starting(server: Any) -> None:
+    if _makes_folder:
+        metric_files.share()
 
 
 def pre_fork(server: Any, worker: Any) -> None:

@@ -4,7 +4,8 @@
 # PY is the Python to use. These variables choose the stores; the suite makes and drops databases test_<name>… on each
 # server, and empties these two Redis databases and the six numbers below them:
 #   TEST_DATABASE_URLS (separated by spaces), REDIS_STATE_URL, REDIS_CACHE_URL, CELERY_BROKER_URL
-#   SUITE_DATABASE_URLS: more databases, for the suite alone, without the tests of many processes
+#   SUITE_DATABASE_URLS: more databases, for what talks to a database most: endpoints and platform, without the tests of
+#   many processes
 set -euo pipefail
 cd "$(dirname "$0")/.."
 : "${PY:?the Python to use, as make test-services sets it}"
@@ -43,9 +44,9 @@ run_one_by_one() {
   printf '\n== once more, what failed\n'
   "$PY" -m pytest -n 0 "$@" --last-failed --last-failed-no-failures none || failed=1
 }
-suite() {
+suite() { # suite URL PLACE…
   printf '\n== the suite on %s\n' "${1%%:*}"
-  DATABASE_URL=$1 run -n auto --maxprocesses 4 -p tests.worker_stores -m "not services and not browser and not faults"
+  DATABASE_URL=$1 run -n auto --maxprocesses 4 -p tests.worker_stores -m "not services and not browser and not faults" "${@:2}"
 }
 for url in "${urls[@]}"; do
   suite "$url"
@@ -55,7 +56,7 @@ for url in "${urls[@]}"; do
   run_one_by_one -m services "${once[@]}"
   once=(--deselect tests/services/test_schemathesis.py)  # two minutes, mostly of what no database decides
 done
-for url in "${more[@]}"; do suite "$url"; done
+for url in "${more[@]}"; do suite "$url" tests/apis tests/platform; done
 printf '\n== stores that fail\n'
 # Once: these start a MariaDB and a Redis of their own, to stop, pause, fill and kill them.
 run_one_by_one -m faults

@@ -17,4 +17,10 @@ from core.settings import *
 # Limits have tests of their own, which lower them; nothing else should meet one.
 RATES = {scope: rate._replace(limit=1_000_000) for scope, rate in RATES.items()}
 
+# What a store that is slow does has tests of its own; a machine that has other things to do is no such store.
+REDIS_TIMEOUT_SECONDS = 3
+
 MIDDLEWARE = ["tests.documented.Documented", *MIDDLEWARE]
+
+# Each phone of a test has a stack of its own: looked for when they are asked for, the static files cost it nothing.
+WHITENOISE_AUTOREFRESH = True
