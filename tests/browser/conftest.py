@@ -16,6 +16,10 @@ from tests.factors import a_code_of
 # Playwright runs its own event loop in this thread; Django then refuses database calls unless told that it is fine.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
+# What does not come at all is a failure soon enough; what comes late is a machine with other things to do.
+_PATIENCE_MS = 60_000
+expect.set_options(timeout=_PATIENCE_MS)
+
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
 
 
@@ -37,6 +41,7 @@ def complaints() -> list[str]:
 @pytest.fixture
 def page(chromium: Browser, complaints: list[str]) -> Iterator[Page]:
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(_PATIENCE_MS)
     page = context.new_page()
     page.on(
         "console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None
