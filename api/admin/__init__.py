@@ -69,6 +69,13 @@ class StaffAdmin(ReadOnlyAdmin):
     search_fields = ("id", "user")
 
 
+@admin.register(tables.BulkChange, site=site)
+class BulkChangeAdmin(ReadOnlyAdmin):
+    list_display = ("verb", "total", "done", "refused", "created_at")
+    search_fields = ("id",)
+    exclude = ("chosen",)
+
+
 @admin.register(tables.Figure, site=site)
 class FigureAdmin(PagelessAdmin):
     list_display = ("metric", "span", "at", "value")

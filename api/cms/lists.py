@@ -21,7 +21,8 @@ from api.cms.pages import Pager, StaffPage, Text
 from api.platform import sheets
 from api.platform.keyset import Cursor, Page
 
-_SHEET_CHUNK = 1000  # rows that are read at once for a table
+_CHUNK = 1000  # rows that are read at once where all are wanted
+_FOUND_MOST = 10_001  # of a list that has no pages of what was found
 
 
 class Column(NamedTuple):
@@ -32,6 +33,18 @@ class Column(NamedTuple):
     cell: str = "text"  # of templates/cms/cells, which sees `row` and `value`
     is_usual: bool = True  # shown when no columns were chosen
     is_personal: bool = False  # left out of the tables of who may not take personal data away
+
+
+class Choice(NamedTuple):
+    """What may be done to those rows that one has chosen: the page that asks, which says what it takes."""
+
+    page: str
+    label: Text
+    needs: str
+
+    @property
+    def page_name(self) -> str:
+        return f"cms:{self.page}"
 
 
 class ListPage(StaffPage, abc.ABC):
@@ -45,6 +58,7 @@ class ListPage(StaffPage, abc.ABC):
     nothing_fits: ClassVar[Text] = ""
     template: ClassVar[str] = "cms/list.html"
     has_pages_of_found: ClassVar[bool] = True  # or else one page, and the advice to type more
+    choices: ClassVar[tuple[Choice, ...]] = ()
 
     @abc.abstractmethod
     def rows(self, filters: Mapping[str, Any], *, cursor: Cursor | None, limit: int) -> Page:
@@ -52,7 +66,7 @@ class ListPage(StaffPage, abc.ABC):
 
     def get(self, request: HttpRequest, **ids: Any) -> HttpResponseBase:
         form = self.form_class(request.GET) if self.form_class is not None else None
-        filters = _filters_of(form)
+        filters = filters_of(form)
         if filters is not None and request.GET.get("as") == "csv":
             return self._table(filters)
         pager = Pager(request, self.name, *ids.values(), *sorted((filters or {}).items()))
@@ -63,9 +77,21 @@ class ListPage(StaffPage, abc.ABC):
         context = {**self._frame(form, page), "is_searched": is_searched, "is_cut": is_cut, **pager.links(page)}
         return self.page(self.template, context)
 
+    def every_page(self, filters: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]]:
+        """All rows that fit, some at once."""
+        cursor: Cursor | None = None
+        limit = _CHUNK if self.has_pages_of_found else _FOUND_MOST
+        while True:
+            page = self.rows(filters, cursor=cursor, limit=limit)
+            yield page.rows
+            cursor = page.next
+            if cursor is None:
+                return
+
     def _frame(self, form: Form | None, page: Page) -> dict[str, Any]:
-        chosen = self._chosen()
+        chosen, may = self._chosen(), duties_of(self.request)
         return {
+            "choices": [choice for choice in self.choices if choice.needs in may],
             "title": self.title,
             "form": form,
             "rows": [_Row(row, chosen) for row in page.rows],
@@ -99,13 +125,8 @@ class ListPage(StaffPage, abc.ABC):
 
     def _lines(self, filters: Mapping[str, Any], columns: list[Column]) -> Iterator[str]:
         yield sheets.row_of(column.name for column in columns)
-        cursor: Cursor | None = None
-        while True:
-            page = self.rows(filters, cursor=cursor, limit=_SHEET_CHUNK)
-            yield "".join(sheets.row_of(_in_table(row[column.name]) for column in columns) for row in page.rows)
-            cursor = page.next
-            if cursor is None:
-                return
+        for rows in self.every_page(filters):
+            yield "".join(sheets.row_of(_in_table(row[column.name]) for column in columns) for row in rows)
 
 
 class _Row:
@@ -124,7 +145,7 @@ def _without_cursor(request: HttpRequest) -> str:
     return query.urlencode()
 
 
-def _filters_of(form: Form | None) -> dict[str, Any] | None:
+def filters_of(form: Form | None) -> dict[str, Any] | None:
     """The fields that were filled in; None if one of them makes no sense."""
     if form is None:
         return {}

@@ -1,7 +1,7 @@
 """What pages of the CMS share: refusals as pages, the frame around the content, signed cursors, confirmed changes."""
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar, NamedTuple
 from urllib.parse import urlencode
@@ -165,6 +165,7 @@ class ConfirmedChange(StaffPage, abc.ABC):
     effects: ClassVar[tuple[Text, ...]]
     button: ClassVar[Text]
     done: ClassVar[Text]  # with {name}
+    undo: ClassVar[str] = ""  # the name of the page that takes it back, if one does
 
     @abc.abstractmethod
     def subject(self) -> Subject:
@@ -173,6 +174,14 @@ class ConfirmedChange(StaffPage, abc.ABC):
     @abc.abstractmethod
     def perform(self, caller: Caller) -> None:
         """Calls the service. Its refusals are shown in the form."""
+
+    def told_effects(self) -> Sequence[Text]:
+        """What comes of it, in sentences."""
+        return self.effects
+
+    def undo_address(self) -> str:
+        """Where the notice of what was done sends whoever takes it back; empty if nobody can."""
+        return reverse(f"cms:{self.undo}", kwargs=self.kwargs) if self.undo else ""
 
     def get(self, request: HttpRequest, **ids: Any) -> HttpResponse:
         return self._confirmation(self.subject(), ReasonForm())
@@ -189,7 +198,7 @@ class ConfirmedChange(StaffPage, abc.ABC):
         except ApiError as refusal:
             form.add_error(None, explained(refusal))
             return with_headers(self._confirmation(subject, form, refusal.status), refusal)
-        messages.success(request, str(self.done).format(name=subject.name))
+        messages.success(request, str(self.done).format(name=subject.name), extra_tags=self.undo_address())
         return self.arrived(subject)
 
     def arrived(self, subject: Subject) -> HttpResponse:
@@ -199,7 +208,7 @@ class ConfirmedChange(StaffPage, abc.ABC):
     def _confirmation(self, subject: Subject, form: Form, status: HTTPStatus = HTTPStatus.OK) -> HttpResponse:
         context = {
             "heading": str(self.heading).format(name=subject.name),
-            "effects": self.effects,
+            "effects": self.told_effects(),
             "button": self.button,
             "subject": subject,
             "form": form,

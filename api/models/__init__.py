@@ -24,7 +24,7 @@ from api.models.jobs import UNFINISHED_STATES, Job, JobState, OutboxMessage
 from api.models.notifications import MailTemplate, Notification
 from api.models.onboarding import AppKey, AppKeyStatus, AppVersion, Platform
 from api.models.orgs import Invitation, InvitationState, Membership, Organization, OrganizationKind, Role
-from api.models.staff import Figure, FilterScope, SavedFilter, Span, Traffic
+from api.models.staff import BulkChange, Figure, FilterScope, SavedFilter, Span, Traffic
 from api.models.stores import Counter, RateLimit, ReplayNonce
 from api.models.tags import Tag, TagLink
 from api.models.users import NOTIFICATION_CHANNELS, NOTIFICATION_TOPICS, StaffNote, Theme, User
@@ -46,6 +46,7 @@ __all__ = [
     "AuditDay",
     "AuditEntry",
     "AuditedEvent",
+    "BulkChange",
     "Channel",
     "Contact",
     "ContactIdentity",

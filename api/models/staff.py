@@ -1,9 +1,10 @@
-"""What staff work with: filters that they keep, and the numbers of the dashboard."""
+"""What staff work with: filters that they keep, what they do to many at once, and the numbers of the dashboard."""
 
 from django.conf import settings
 from django.db import models
 
 from api.models.base import TimeStamped, one_of, uuid7
+from api.models.jobs import Job
 
 
 class FilterScope(models.TextChoices):
@@ -29,6 +30,28 @@ class SavedFilter(TimeStamped):
 
     def __str__(self) -> str:
         return self.name
+
+
+class BulkChange(TimeStamped):
+    """One thing that is done to many: to which, how far it has come, and what was left out. Its job belongs to whoever
+    has begun it. The trail's row of each of them carries this row's id as its request.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    job = models.OneToOneField(Job, on_delete=models.CASCADE, related_name="bulk_change")
+    verb = models.CharField(max_length=32)  # such as users.deactivate
+    reason = models.CharField(max_length=500)
+    chosen = models.JSONField(default=list)  # ids
+    total = models.PositiveIntegerField()
+    done = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)  # of those done
+    refusals = models.JSONField(default=list)  # the first of them: id, title
+
+    class Meta:
+        db_table = "bulk_change"
+
+    def __str__(self) -> str:
+        return f"{self.verb} ×{self.total}"
 
 
 class Span(models.TextChoices):

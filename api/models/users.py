@@ -87,6 +87,7 @@ class User(AbstractBaseUser, PermissionsMixin, TimeStamped):
             models.Index(fields=["is_staff", "created_at", "id"], name="user_staff"),
             models.Index(fields=["is_guest", "created_at", "id"], name="user_guests_by_age"),
             models.Index(fields=["is_guest", "id"], name="user_guests"),
+            models.Index(fields=["deleted_at", "id"], name="user_deleted"),
         )
 
     def __str__(self) -> str:

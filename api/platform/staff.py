@@ -30,6 +30,7 @@ _READING = frozenset(
 _CHANGING = frozenset(
     {
         "people.note",
+        "people.edit",
         "people.deactivate",
         "people.delete",
         "people.view_as",

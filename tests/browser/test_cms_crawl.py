@@ -10,7 +10,7 @@ from django.utils import timezone
 from playwright.sync_api import Page
 
 from api.cms.urls import urlpatterns
-from api.models import AppKey, Device, OutboxMessage, Session, StaffSession
+from api.models import AppKey, BulkChange, Device, Job, OutboxMessage, Session, StaffSession
 from tests import factories
 from tests.conftest import Person
 
@@ -53,7 +53,10 @@ def test_every_page_is_quiet_accessible_and_fits(
 ) -> None:
     staff_page.set_viewport_size({"width": width, "height": 900})
     staff_page.emulate_media(color_scheme=scheme)
-    things["browser_id"] = StaffSession.objects.get().id
+    session = StaffSession.objects.get()
+    things["browser_id"] = session.id
+    job = Job.objects.create(type="bulk.users.deactivate", owner_id=session.user_id)
+    things["bulk_id"] = BulkChange.objects.create(verb="users.deactivate", total=5000, done=2340, job=job).id
     pictures = os.environ.get("CMS_PICTURES")
     faults = []
     for pattern in urlpatterns:

@@ -14,7 +14,7 @@ from django.utils.timezone import now
 
 from api.apis.users import selectors as users
 from api.cms.urls import urlpatterns
-from api.models import Device, OutboxMessage, SavedFilter, Session, StaffSession, User
+from api.models import BulkChange, Device, Job, OutboxMessage, SavedFilter, Session, StaffSession, User
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -36,7 +36,9 @@ def things(alice: Any, staff: Any) -> dict[str, Any]:
     Device.objects.filter(id=device.id).update(**texts)
     group = factories.group(alice.user, name=SCRIPT)
     message = OutboxMessage.objects.create(task="auth.mail_proof", due_at=None, failed_at=now(), last_error=SCRIPT)
+    job = Job.objects.create(type="bulk.users.deactivate", owner=staff.user)
     return {
+        "bulk_id": BulkChange.objects.create(verb="users.deactivate", reason=SCRIPT, total=1, job=job).id,
         "kind": "auth.magic_code",
         "key_id": device.app_key.key_id,
         "session_id": Session.objects.get(live_device=device).id,
@@ -141,6 +143,7 @@ def test_what_is_not_there_is_a_page_with_the_request_id(staff):
             "filter_id",
             "name",
             "browser_id",
+            "bulk_id",
         ),
         "00000000-0000-7000-8000-000000000000",
     )

@@ -22,6 +22,8 @@ pytestmark = pytest.mark.django_db
 NEEDED = {p.name: getattr(p.callback.view_class, "needs", None) for p in urlpatterns}
 OWN = {name for name in NEEDED if str(name).startswith(("login", "me-"))}
 FOR_EVERYBODY = {"dashboard", "search", "logout", "me", "prove", "filters", "filter", "viewing-end"} | OWN
+# Whoever has begun one looks after it: tests/cms/test_bulk.py.
+FOR_EVERYBODY |= {"bulk", "bulk-stop", "bulk-undo"}
 
 
 def test_every_page_needs_an_action_that_is_known():

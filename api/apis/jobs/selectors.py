@@ -1,6 +1,7 @@
 """Reading background work: the caller's own jobs, and for staff how the outbox does."""
 
 import uuid
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from django.db.models import Q
@@ -104,6 +105,11 @@ def message_for_staff(message_id: uuid.UUID) -> dict[str, Any]:
     if row is None:
         raise NotThere
     return _with_state(row)
+
+
+def message_names_for_staff(message_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """The tasks of messages by their ids."""
+    return dict(OutboxMessage.objects.filter(id__in=message_ids).values_list("id", "task"))
 
 
 def _with_state(row: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Reading devices, for staff: nothing here is narrowed to a caller, and only the CMS may ask."""
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import Q
@@ -96,6 +97,12 @@ def device_for_staff(device_id: uuid.UUID) -> dict[str, Any]:
     if row is None:
         raise NotThere
     return _named(row)
+
+
+def device_names_for_staff(device_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """What devices are called, by their ids."""
+    rows = Device.objects.filter(id__in=device_ids).values_list("id", "name", "model")
+    return {key: name or model or str(key) for key, name, model in rows}
 
 
 def app_keys_for_staff() -> list[dict[str, Any]]:

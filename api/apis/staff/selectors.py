@@ -4,9 +4,10 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import F, Q
 
-from api.models import Figure, FilterScope, SavedFilter, Span
+from api.exceptions import NotThere
+from api.models import BulkChange, Figure, FilterScope, SavedFilter, Span
 from api.platform.callers import Caller
 
 _FILTER_COLUMNS = ("id", "list", "name", "querystring", "scope", "owner_id", "owner__username")
@@ -26,6 +27,16 @@ def own_filters(user_id: uuid.UUID | None) -> list[dict[str, Any]]:
     return list(
         SavedFilter.objects.filter(owner_id=user_id).order_by("position", "id").values(*_FILTER_COLUMNS)[:FILTERS_MAX]
     )
+
+
+def bulk_change(caller: Caller, bulk_id: uuid.UUID) -> dict[str, Any]:
+    """How far a bulk change has come, for whoever has begun it and for who may look at background work. Raises NotThere."""
+    columns = ("id", "verb", "reason", "total", "done", "refused", "refusals", "created_at", "job__owner_id")
+    told = {"state": F("job__state"), "error": F("job__error"), "ended_at": F("job__ended_at")}
+    row: dict[str, Any] | None = BulkChange.objects.filter(id=bulk_id).values(*columns, **told).first()
+    if row is None or not (row["job__owner_id"] == caller.user_id or "outbox.read" in caller.duties):
+        raise NotThere
+    return row
 
 
 def figures(*, is_hourly: bool, since: datetime) -> dict[str, dict[datetime, int]]:

@@ -1,5 +1,8 @@
 """Background work for staff."""
 
+import uuid
+from typing import Any
+
 from api.apis.staff import services
 from api.platform import outbox
 
@@ -8,3 +11,9 @@ from api.platform import outbox
 def roll_up() -> None:
     """Adds up the numbers of the dashboard."""
     services.roll_up()
+
+
+@outbox.task("staff.run_bulk", job_limit_seconds=4 * 3600)
+def run_bulk(job_id: str, bulk_id: str) -> dict[str, Any]:
+    """Does one thing to each of those whom somebody has chosen."""
+    return services.run_bulk(job_id, bulk_id=uuid.UUID(bulk_id))

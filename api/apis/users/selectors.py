@@ -1,9 +1,11 @@
 """Reading people. A person sees themselves; others appear by their username only; staff see everybody (at the end)."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Q
 
 from api.exceptions import NotThere, SignInRequired
@@ -95,8 +97,18 @@ _STAFF_LIST_COLUMNS = (
     "is_email_confirmed",
     "created_at",
     "last_login",
+    "deleted_at",
 )
-_STAFF_COLUMNS = (*_STAFF_LIST_COLUMNS, "phone_number", "location", "preferred_language", "time_zone", "updated_at")
+_STAFF_COLUMNS = (
+    *_STAFF_LIST_COLUMNS,
+    "phone_number",
+    "location",
+    "preferred_language",
+    "time_zone",
+    "avatar",
+    "version",
+    "updated_at",
+)
 
 
 # Status -> what it asks of a person; each has an index that brings them in the order of the list.
@@ -106,15 +118,17 @@ _PEOPLE_STATUSES = {
     "deactivated": Q(is_active=False),
     "guest": Q(is_guest=True),
     "staff": Q(is_staff=True),
+    "deleted": Q(deleted_at__isnull=False),
 }
 PEOPLE_STATUSES = tuple(_PEOPLE_STATUSES)[1:]
 _LOOKED_THROUGH = 1000
 
 
 def people_for_staff(*, status: str = "", cursor: Cursor | None, limit: int) -> Page:
-    """A page of all people, or of those of one of PEOPLE_STATUSES, newest first."""
+    """A page of all people, or of those of one of PEOPLE_STATUSES, newest first (those who were deleted, by when)."""
     rows = User.objects.filter(_PEOPLE_STATUSES[status]).values(*_STAFF_LIST_COLUMNS)
-    page = page_of(rows, order=[Order("created_at", True), Order("id", True)], cursor=cursor, limit=limit)
+    moment = "deleted_at" if status == "deleted" else "created_at"
+    page = page_of(rows, order=[Order(moment, True), Order("id", True)], cursor=cursor, limit=limit)
     return page._replace(rows=[_with_status(row) for row in page.rows])
 
 
@@ -127,7 +141,7 @@ def people_named_for_staff(text: str, *, status: str = "", limit: int) -> list[d
         rows = User.objects.filter(_PEOPLE_STATUSES[status], id=key).values(*_STAFF_LIST_COLUMNS)
         return [_with_status(row) for row in rows]
     rows = User.objects.values(*_STAFF_LIST_COLUMNS)
-    most = _LOOKED_THROUGH if status else limit  # no index knows both
+    most = max(_LOOKED_THROUGH, limit) if status else limit  # no index knows both
     first, behind = prefix_range(identity_of(text))
     if len(behind.encode()) > IDENTITY_MAX_BYTES:
         return []
@@ -147,6 +161,7 @@ def _with_status(row: dict[str, Any]) -> dict[str, Any]:
         "superuser": row["is_superuser"],
         "staff": row["is_staff"],
         "guest": row["is_guest"],
+        "deleted": row["deleted_at"] is not None,
     }
     return {**row, "status": " ".join(word for word, is_so in words.items() if is_so)}
 
@@ -156,4 +171,12 @@ def person_for_staff(user_id: uuid.UUID) -> dict[str, Any]:
     row: dict[str, Any] | None = User.objects.filter(id=user_id).values(*_STAFF_COLUMNS).first()
     if row is None:
         raise NotThere
-    return row
+    grace = timedelta(days=settings.ERASURE_GRACE_DAYS)
+    is_waiting = row["deleted_at"] is not None and (row["is_active"] or row["email"] is not None)
+    row["avatar"] = avatars.addresses_of(row["avatar"])
+    return {**row, "restorable_until": row["deleted_at"] + grace if is_waiting else None}
+
+
+def usernames_for_staff(user_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """The usernames of people by their ids; whoever is gone is left out."""
+    return dict(User.objects.filter(id__in=user_ids).values_list("id", "username"))

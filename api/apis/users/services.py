@@ -213,16 +213,23 @@ PROFILE_FIELDS = frozenset(
 
 @transactional
 def update_profile(caller: Caller, *, changes: dict[str, Any], expected: Collection[int] | None = None) -> None:
-    """Changes the caller's own profile, if its version is one of those `expected` (None: any). Of the notifications
-    only what is named.
-
-    Raises SignInRequired, VersionConflict, UsernameTaken, InvalidInput.
-    """
+    """Changes the caller's own profile. Raises SignInRequired, and what `change_profile` raises."""
     if caller.user_id is None:
         raise SignInRequired
     if "username" in changes:
         count_new_name(caller.user_id)
-    person = User.objects.select_for_update().get(id=caller.user_id)
+    change_profile(caller, user_id=caller.user_id, changes=changes, expected=expected)
+
+
+def change_profile(
+    caller: Caller, *, user_id: uuid.UUID, changes: dict[str, Any], expected: Collection[int] | None = None
+) -> None:
+    """Changes a profile, if its version is one of those `expected` (None: any). Of the notifications only what is named.
+    Part of the caller's transaction, which has called `count_new_name` for another username.
+
+    Raises VersionConflict, UsernameTaken, InvalidInput.
+    """
+    person = User.objects.select_for_update().get(id=user_id)
     require_version(person.version, expected)
     if "notification_preferences" in changes:
         chosen = _merged(person.notification_preferences, changes["notification_preferences"])

@@ -10,6 +10,7 @@ _STATUS_NAMES = {
     "deactivated": _("Deactivated"),
     "guest": _("Guest"),
     "staff": _("Staff"),
+    "deleted": _("Deleted"),
 }
 
 

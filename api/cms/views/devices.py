@@ -13,7 +13,7 @@ from api.apis.auth import selectors as auth
 from api.apis.onboarding import selectors as onboarding
 from api.apis.onboarding import services as onboarding_services
 from api.cms.forms.devices import DeviceSearchForm
-from api.cms.lists import Column, ListPage
+from api.cms.lists import Choice, Column, ListPage
 from api.cms.pages import ConfirmedChange, StaffPage, Subject
 from api.platform.callers import Caller
 from api.platform.keyset import Cursor, Page
@@ -40,6 +40,7 @@ class DevicesView(ListPage):
         Column("os_version", _("System"), is_usual=False),
         Column("app_version", _("Version"), is_usual=False),
     )
+    choices = (Choice("devices-revoke", _("Revoke…"), "devices.revoke"),)
     nothing = _(
         "No devices yet. They appear when an app has registered: make a key for its build with manage.py app_key create, "
         "and give it to the app."

@@ -12,7 +12,7 @@ from api.apis.audit import selectors as audit
 from api.apis.jobs import selectors as jobs
 from api.apis.jobs import services as job_services
 from api.cms.forms.jobs import MessageSearchForm
-from api.cms.lists import Column, ListPage
+from api.cms.lists import Choice, Column, ListPage
 from api.cms.pages import ConfirmedChange, StaffPage, Subject
 from api.platform.callers import Caller
 from api.platform.keyset import Cursor, Page
@@ -37,6 +37,7 @@ class MessagesView(ListPage):
         Column("done_at", _("Done"), "time", is_usual=False),
         Column("failed_at", _("Given up"), "time", is_usual=False),
     )
+    choices = (Choice("jobs-retry", _("Try again…"), "outbox.change"),)
     nothing = _("Nothing yet: mail, jobs and the timetable's tasks appear here.")
     nothing_fits = _("Nothing is in this state.")
 

@@ -1,14 +1,15 @@
 """People: finding them, seeing what is known about them, shutting them out and letting them in again."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from api.apis.audit import selectors as audit
@@ -18,8 +19,8 @@ from api.apis.orgs import selectors as orgs
 from api.apis.users import selectors as users
 from api.cms.access import caller_of
 from api.cms.forms.users import NoteForm, PeopleSearchForm
-from api.cms.lists import Column, ListPage
-from api.cms.pages import ConfirmedChange, StaffPage, Subject
+from api.cms.lists import Choice, Column, ListPage
+from api.cms.pages import ConfirmedChange, StaffPage, Subject, Text
 from api.platform.callers import Caller
 from api.platform.keyset import Cursor, Page
 
@@ -32,6 +33,7 @@ class PeopleView(ListPage):
     section = name = "users"
     needs = "people.read"
     title = _("People")
+    template = "cms/users/list.html"
     form_class = PeopleSearchForm
     has_pages_of_found = False
     columns = (
@@ -44,6 +46,11 @@ class PeopleView(ListPage):
         Column("first_name", _("First name"), is_usual=False, is_personal=True),
         Column("last_name", _("Last name"), is_usual=False, is_personal=True),
         Column("is_email_confirmed", _("Confirmed"), "boolean", is_usual=False),
+    )
+    choices = (
+        Choice("users-sign-out", _("Sign out everywhere…"), "sessions.end"),
+        Choice("users-deactivate", _("Deactivate…"), "people.deactivate"),
+        Choice("users-reactivate", _("Reactivate…"), "people.deactivate"),
     )
     nothing = _("No people yet: they appear when somebody signs up in the app.")
     nothing_fits = _("Nobody's address or username begins like this. Check the spelling, or type less of it.")
@@ -89,6 +96,7 @@ class DeactivateView(_PersonChange):
     )
     button = _("Deactivate")
     done = _("{name} is deactivated.")
+    undo = "user-reactivate"
 
     def perform(self, caller: Caller) -> None:
         auth_services.deactivate_person(caller, user_id=self.kwargs["user_id"])
@@ -105,6 +113,54 @@ class ReactivateView(_PersonChange):
 
     def perform(self, caller: Caller) -> None:
         auth_services.reactivate_person(caller, user_id=self.kwargs["user_id"])
+
+
+class DeleteView(_PersonChange):
+    needs = "people.delete"
+    heading = _("Delete {name}?")
+    effects = (
+        _("Every session ends now, and nothing of the account works any more."),
+        _(
+            "Their own organization is erased with all it holds; groups stay, and their owners may have to change first."
+        ),
+    )
+    button = _("Delete")
+    done = _("{name} is deleted.")
+
+    def told_effects(self) -> Sequence[Text]:
+        days = settings.ERASURE_GRACE_DAYS
+        grace = ngettext(
+            "For %(days)d day it can be undone, here or by signing in; then everything is erased for good.",
+            "For %(days)d days it can be undone, here or by signing in; then everything is erased for good.",
+            days,
+        )
+        return (
+            *self.effects,
+            grace % {"days": days} if days else gettext("This cannot be undone: the erasure begins now."),
+        )
+
+    def undo_address(self) -> str:
+        return reverse("cms:user-restore", kwargs=self.kwargs) if settings.ERASURE_GRACE_DAYS else ""
+
+    def perform(self, caller: Caller) -> None:
+        auth_services.delete_person(caller, user_id=self.kwargs["user_id"])
+
+    def arrived(self, subject: Subject) -> HttpResponse:
+        return HttpResponseRedirect(subject.address if settings.ERASURE_GRACE_DAYS else reverse("cms:users"))
+
+
+class RestoreView(_PersonChange):
+    needs = "people.delete"
+    heading = _("Take the deletion of {name} back?")
+    effects = (
+        _("The account works again, with everything that it had."),
+        _("What was ended stays ended: sessions, links, API keys."),
+    )
+    button = _("Restore")
+    done = _("{name} is restored.")
+
+    def perform(self, caller: Caller) -> None:
+        auth_services.restore_person(caller, user_id=self.kwargs["user_id"])
 
 
 class SignOutView(_PersonChange):

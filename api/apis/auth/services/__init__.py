@@ -1,9 +1,10 @@
 """The verbs of accounts, by what they are about: `sessions` (tokens of a device), `people` (signing up, in and out),
 `guests`, `deletion`, `codes` (signing in by mail), `social` (by a provider), `passwords`, `addresses`, and what these stand
-on: `proofs` (mailed secrets), `mails` (what is said with them), `failures` (guesses); `staff`, `factors` and `browsers`
-(what staff sign in with); and `waiting` (who is to hear when signing up is possible).
+on: `proofs` (mailed secrets), `mails` (what is said with them), `failures` (guesses); `staff` and `accounts` (what staff do
+for people), `factors` and `browsers` (what staff sign in with); and `waiting` (who is to hear when signing up is possible).
 """
 
+from api.apis.auth.services.accounts import add_person, edit_person
 from api.apis.auth.services.addresses import (
     AddressUnchanged,
     address_to_change,
@@ -26,7 +27,7 @@ from api.apis.auth.services.browsers import (
     prove_again,
 )
 from api.apis.auth.services.codes import mailed_code, request_magic_code, sign_in_by_code
-from api.apis.auth.services.deletion import delete_account, delete_person, own_erasure
+from api.apis.auth.services.deletion import delete_account, delete_person, own_erasure, restore_person
 from api.apis.auth.services.ending import (
     end_everybodys,
     end_expired,
@@ -148,6 +149,7 @@ __all__ = [
     "WrongCode",
     "account_key",
     "add_passkey",
+    "add_person",
     "add_totp",
     "address_to_change",
     "begin_attempt",
@@ -164,6 +166,7 @@ __all__ = [
     "delete_person",
     "device_tokens",
     "disown_session",
+    "edit_person",
     "end_browser",
     "end_browsers",
     "end_everybodys",
@@ -211,6 +214,7 @@ __all__ = [
     "resend_confirmation",
     "reset_factors",
     "reset_password",
+    "restore_person",
     "retire_person",
     "send_password_reset",
     "set_staff_roles",

@@ -6,6 +6,7 @@ from typing import Any
 from api.apis.auth.services.giving_up import given_up, lock_own_organization, locked_to_delete
 from api.apis.auth.services.passwords import prove_person
 from api.apis.auth.services.people import InvalidCredentials, require_touchable
+from api.apis.auth.services.returning import take_back_deletion
 from api.apis.orgs import services as orgs
 from api.exceptions import SignInRequired
 from api.models import Job, JobState, User
@@ -52,6 +53,18 @@ def delete_person(caller: Caller, *, user_id: uuid.UUID) -> dict[str, Any]:
     lock_own_organization(user_id)
     person = require_touchable(caller, user_id)
     return jobs.told(given_up(caller, person) if person.deleted_at is None else _erasure_of(user_id))
+
+
+@transactional
+def restore_person(caller: Caller, *, user_id: uuid.UUID) -> None:
+    """Takes back that somebody's account was given up, while it waits to be erased; harmless when it was not.
+
+    Raises Forbidden, NotThere, StaffProtected.
+    """
+    staff.require(caller, "people.delete")
+    person = require_touchable(caller, user_id)
+    if person.deleted_at is not None:
+        take_back_deletion(caller, person)
 
 
 def own_erasure(caller: Caller) -> dict[str, Any]:
