@@ -16,7 +16,7 @@ from rest_framework import serializers
 from rest_framework.utils.serializer_helpers import BindingDict
 
 from api.models.base import ascii_domain, identity_of
-from api.parsers import Upload
+from api.parsers import Part
 from api.platform.ids import as_uuid
 from api.platform.keys import unb64url
 
@@ -226,7 +226,7 @@ class PhoneNumberField(serializers.CharField):
 
 
 class UploadField(serializers.FileField):
-    """A file of a form, of at most as many bytes as the setting `limit` says; validated to `Upload`."""
+    """A file of a form, of at most as many bytes as the setting `limit` says; validated to `Part`."""
 
     default_error_messages = {"invalid": "Send a file: a part with a file name.", "empty": "The file is empty."}
 
@@ -234,12 +234,12 @@ class UploadField(serializers.FileField):
         self.limit = limit
         super().__init__(**kwargs)
 
-    def to_internal_value(self, data: Any) -> Upload:  # type: ignore[override]  # a FileField for the schema only
-        if not isinstance(data, Upload):
+    def to_internal_value(self, data: Any) -> Part:  # type: ignore[override]  # a FileField for the schema only
+        if not isinstance(data, Part):
             self.fail("invalid")
-        if not data.content:
+        if not data.size_bytes:
             self.fail("empty")
-        if len(data.content) > getattr(settings, self.limit):
+        if data.size_bytes > getattr(settings, self.limit):
             raise RequestDataTooBig
         return data
 

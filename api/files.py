@@ -17,6 +17,7 @@ from django.views import View
 from api import parsers, problems
 from api.exceptions import ApiError
 from api.platform import storage, uploads
+from api.platform.bodies import Body
 
 _FORM_MAX_BYTES = 64 * 1024  # what a form may have around its file
 # Whatever it is, it is no page of this site.
@@ -58,7 +59,9 @@ class UploadView(View):
         """An upload as a form: the fields that were signed, and the part `file`."""
         try:
             body = _body_of(request, most=uploads.PART_BYTES + _FORM_MAX_BYTES)
-            parts = {part.name: part for part in parsers.parts_in(body, request.headers.get("Content-Type", ""))}
+            parts = {
+                part.name: part for part in parsers.parts_in(Body.of(body), request.headers.get("Content-Type", ""))
+            }
             if "file" not in parts:
                 raise parsers.MalformedBody("The part `file` is missing.")
             file = parts.pop("file")

@@ -14,6 +14,7 @@ from django.utils.http import parse_header_parameters
 from rest_framework.parsers import BaseParser
 
 from api.exceptions import ApiError
+from api.platform.bodies import Body
 from api.requests import ApiRequest
 
 _NUMBER_LIMIT = 2.0**63
@@ -121,26 +122,32 @@ _HEADER = re.compile(r"([A-Za-z0-9-]+):[ \t]*([^\r\n]*?)[ \t]*")
 _MEDIA_TYPE = re.compile(r"[!#-'*+\-./0-9A-Z^-z|~; =\"]{1,255}")
 
 
-class Upload(NamedTuple):
-    """A file as it was sent. Its name and type are the sender's words, and nothing is to follow from them."""
-
-    name: str
-    media_type: str
-    content: bytes
-
-
 class Part(NamedTuple):
-    """One part of a form: a file if it has a file name, else text."""
+    """One part of a form: a file if it has a file name, else text. What it contains lies between two places of the body.
+
+    The name and the type of a file are the sender's words, and nothing is to follow from them.
+    """
 
     name: str
     file_name: str | None
     media_type: str
-    content: bytes
+    body: Body
+    start: int
+    stop: int
+
+    @property
+    def size_bytes(self) -> int:
+        return self.stop - self.start
+
+    @property
+    def content(self) -> bytes:
+        """Read anew each time: a large one is in memory for as long as somebody works on it."""
+        return self.body[self.start : self.stop]
 
 
 class FormParser(BaseParser):
     """multipart/form-data (RFC 7578), without preamble, nesting, encodings, or a field that stands twice but where it is
-    `repeated`, which makes it a list. Files become `Upload`s, other fields text.
+    `repeated`, which makes it a list. Files stay `Part`s, other fields become text.
     """
 
     media_type = "multipart/form-data"
@@ -156,7 +163,7 @@ class FormParser(BaseParser):
         assert isinstance(request, ApiRequest)
         values: dict[str, Any] = {}
         for part in parts_of(request):
-            value = _text_of(part) if part.file_name is None else Upload(part.file_name, part.media_type, part.content)
+            value = _text_of(part) if part.file_name is None else part
             if part.name in self._repeated:
                 values.setdefault(part.name, []).append(value)
             elif part.name in values:
@@ -173,38 +180,36 @@ def form_digest(request: ApiRequest) -> bytes:
     digest = hashlib.sha256()
     for part in parts_of(request):
         for fact in (part.name, part.file_name, part.media_type):
-            _add(digest, b"-" if fact is None else b"+" + fact.encode())
-        _add(digest, part.content)
+            said = b"-" if fact is None else b"+" + fact.encode()
+            digest.update(len(said).to_bytes(8) + said)
+        digest.update(part.size_bytes.to_bytes(8))
+        for piece in part.body.pieces(part.start, part.stop):
+            digest.update(piece)
     return digest.digest()
-
-
-def _add(digest: Any, fact: bytes) -> None:
-    digest.update(len(fact).to_bytes(8))
-    digest.update(fact)
 
 
 def parts_of(request: ApiRequest) -> list[Part]:
     """The parts of a form. Raises MalformedBody, FileNameInvalid."""
-    return parts_in(request.body, request.content_type)
+    return parts_in(request.content, request.content_type)
 
 
-def parts_in(body: bytes, content_type: str) -> list[Part]:
+def parts_in(body: Body, content_type: str) -> list[Part]:
     """The parts of the body of a form. Raises MalformedBody, FileNameInvalid."""
     boundary = parse_header_parameters(content_type)[1].get("boundary", "")
     if _BOUNDARY.fullmatch(boundary) is None:
         raise MalformedBody("The boundary of the parts is missing or not one.")
-    return [_part_of(headers, content) for headers, content in _split(body, boundary.encode())]
+    return [_part_of(headers, body, start, stop) for headers, start, stop in _split(body, boundary.encode())]
 
 
-def _split(body: bytes, boundary: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The headers and the content of each part (RFC 2046 §5.1.1). Raises MalformedBody."""
+def _split(body: Body, boundary: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """The headers of each part, and where its content stands (RFC 2046 §5.1.1). Raises MalformedBody."""
     opening, delimiter = b"--" + boundary, b"\r\n--" + boundary
-    if not body.startswith(opening):
-        raise MalformedBody("The body does not begin with its boundary.")
     position = len(opening)
+    if body[:position] != opening:
+        raise MalformedBody("The body does not begin with its boundary.")
     for _ in range(PARTS_MAX + 1):
         if body[position : position + 2] == b"--":
-            if body[position + 2 :] not in (b"", b"\r\n"):
+            if body[position + 2 : position + 5] not in (b"", b"\r\n"):
                 raise MalformedBody("Something stands behind the last part.")
             return
         # The line break that ends the boundary's line is the one that an empty set of headers ends with.
@@ -214,12 +219,12 @@ def _split(body: bytes, boundary: bytes) -> Iterator[tuple[bytes, bytes]]:
         following = body.find(delimiter, end + 2)
         if following < 0:
             raise MalformedBody("The body is cut off.")
-        yield body[position + 2 : end], body[end + 4 : following]
+        yield body[position + 2 : end], end + 4, following
         position = following + len(delimiter)
     raise MalformedBody(f"There are more than {PARTS_MAX} parts.")
 
 
-def _part_of(headers: bytes, content: bytes) -> Part:
+def _part_of(headers: bytes, body: Body, start: int, stop: int) -> Part:
     try:
         lines = [_HEADER.fullmatch(line) for line in headers.decode().split("\r\n")]
     except UnicodeDecodeError as error:
@@ -235,7 +240,9 @@ def _part_of(headers: bytes, content: bytes) -> Part:
     parameters = dict(given)
     if len(parameters) != len(given) or not parameters.get("name"):
         raise MalformedBody("A part has no name, or two.")
-    return Part(_unescaped(parameters["name"]), _file_name_of(parameters), media_type, content)
+    name = _unescaped(parameters["name"])
+    # A part without content has its end where the empty line begins.
+    return Part(name, _file_name_of(parameters), media_type, body, min(start, stop), stop)
 
 
 def _unescaped(text: str) -> str:
@@ -265,7 +272,7 @@ def _hides_something(character: str) -> bool:
 
 
 def _text_of(part: Part) -> str:
-    if len(part.content) > _TEXT_PART_MAX_BYTES:
+    if part.size_bytes > _TEXT_PART_MAX_BYTES:
         raise MalformedBody("A text is too long.")
     try:
         return part.content.decode()

@@ -18,11 +18,14 @@ from api.exceptions import ApiError
 from api.models import AppKey, Device
 from api.platform import app_versions
 from api.platform.api_keys import KeyClaims
+from api.platform.bodies import Body
 from api.platform.callers import Caller
 from api.platform.memberships import Memberships
 from api.platform.signing import Target
 from api.platform.tokens import Claims
 
+# Where the environment of a request has its body, if that was collected before (`core.wsgi`).
+ARRIVED = "handset.body"
 # What a form may have around its file: boundaries, headers, other fields.
 _FORM_MAX_BYTES = 64 * 1024
 
@@ -53,22 +56,28 @@ class ApiRequest(Request):
         self.claims, self.signing_device, self.signing_app_key, self.api_key = None, None, None, None
 
     @cached_property
-    def body(self) -> bytes:
-        """The body, of no more bytes than the view takes; read when it is first needed.
+    def content(self) -> Body:
+        """The body, of no more bytes than the view takes; read when it is first needed, a form with files only in parts.
 
         Raises RequestDataTooBig, UnreadablePostError.
         """
         request = self._request
         view = self.parser_context["view"]
         if not view.takes_files:
-            return request.body
+            return Body.of(request.body)
         announced = int(request.META.get("CONTENT_LENGTH") or 0)
         if announced > body_max_bytes(view.files_limit):
             raise RequestDataTooBig
-        content = request.read()
+        arrived: Body | None = request.META.get(ARRIVED)
+        content = Body.of(request.read()) if arrived is None else arrived
         if len(content) < announced:
             raise UnreadablePostError("the client has gone away")
         return content
+
+    @property
+    def body(self) -> bytes:
+        """The whole of it, as JSON is read. Raises as `content` does."""
+        return self.content[:]
 
     def enter(self, memberships: Memberships) -> None:
         """Gives the caller the memberships that the gate has found."""

@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any
+from typing import IO, Any
 
 from gunicorn.http import errors
 
@@ -19,9 +19,9 @@ django_application = get_wsgi_application()
 
 # Models exist only now.
 from api.exceptions import ApiError, TemporarilyUnavailable  # noqa: E402
-from api.platform import telemetry  # noqa: E402
+from api.platform import bodies, telemetry  # noqa: E402
 from api.problems import RequestTimedOut  # noqa: E402
-from api.requests import body_max_bytes  # noqa: E402
+from api.requests import ARRIVED, body_max_bytes  # noqa: E402
 from core.middleware import REFUSAL  # noqa: E402
 from core.server import AHEAD_BYTES  # noqa: E402
 from core.start import refuse_unsafe_start  # noqa: E402
@@ -32,8 +32,8 @@ Environ = dict[str, Any]
 _PAUSE_SECONDS = 10
 # A body that comes slower than this all in all comes too slowly: what the first photo of a bad network still manages.
 _LEAST_BYTES_PER_SECOND = 32 * 1024
-# A chunked body is buffered whole, so it gets no more than a JSON body may have, and a byte to notice that it is more.
-_CHUNKED_MAX_BYTES = 1024 * 1024 + 1
+# Nobody says before how large a chunked body is, so it gets no more than a JSON body may have, and a byte to notice.
+_CHUNKED_MAX_BYTES = bodies.MEMORY_MAX_BYTES + 1
 
 
 class _Readers:
@@ -42,8 +42,10 @@ class _Readers:
     def __init__(self) -> None:
         self._places = threading.BoundedSemaphore(max(1, settings.WEB_THREADS // 2))
 
-    def read(self, source: Any, connection: socket.socket | None, *, most: int) -> bytes:
-        """Raises RequestTimedOut, TemporarilyUnavailable."""
+    def read(self, source: Any, connection: socket.socket | None, *, most: int) -> IO[bytes]:
+        """What has come, in a file if it is large: whoever sends slowly, or much, takes no memory. Raises RequestTimedOut,
+        TemporarilyUnavailable.
+        """
         if not self._places.acquire(blocking=False):
             _hang_up(connection)
             raise TemporarilyUnavailable(retry_after_seconds=1)
@@ -56,17 +58,22 @@ class _Readers:
         timer = threading.Timer(settings.REQUEST_ARRIVAL_SECONDS + most / _LEAST_BYTES_PER_SECOND, end)
         timer.daemon = True
         timer.start()
+        body: IO[bytes] = io.BytesIO()
         try:
-            body: bytes = source.read(most)
+            body = bodies.collected(source.read, most=most)
         except TimeoutError:
             end()
         except errors.ParseException:
             if not is_late.is_set():
                 raise
+        except OSError as error:  # the caller has gone, or there is no room for what is sent
+            _hang_up(connection)
+            raise TemporarilyUnavailable from error
         finally:
             timer.cancel()
             self._places.release()
         if is_late.is_set():
+            body.close()
             raise RequestTimedOut
         return body
 
@@ -96,10 +103,13 @@ def with_body(app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[byt
             try:
                 body = readers.read(environ["wsgi.input"], connection, most=most)
             except ApiError as refusal:
-                environ[REFUSAL], body = refusal, b""
-            environ["wsgi.input"] = io.BytesIO(body)
-            if is_chunked:
-                environ["CONTENT_LENGTH"] = str(len(body))
+                environ[REFUSAL], body = refusal, io.BytesIO()
+            with body:  # whatever answers has read what it needs of it
+                environ["wsgi.input"], environ[ARRIVED] = body, bodies.Body(body)
+                body.seek(0)
+                if is_chunked:
+                    environ["CONTENT_LENGTH"] = str(len(environ[ARRIVED]))
+                return app(environ, start_response)
         return app(environ, start_response)
 
     return run

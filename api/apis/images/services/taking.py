@@ -2,8 +2,8 @@
 
 import hashlib
 import uuid
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 import orjson
 from django.db import IntegrityError
@@ -20,14 +20,15 @@ from api.platform.transactions import transactional
 
 
 class Draft(NamedTuple):
-    """An image that is to be made. Without a name it has been made before, and nothing was stored for it."""
+    """An image that is to be made, whose objects are stored. Without a name it has been made before, and nothing was
+    stored for it.
+    """
 
     organization_id: uuid.UUID
     uid: uuid.UUID
     creation_digest: bytes | None
-    values: Mapping[str, str]
     name: str
-    rendition: Rendition | None
+    columns: Mapping[str, Any]
 
 
 def prepare_image(
@@ -45,15 +46,28 @@ def prepare_image(
         told = orjson.dumps([dict(values), hashlib.sha256(content).hexdigest()], option=orjson.OPT_SORT_KEYS)
         digest = hashlib.sha256(told).digest()
         if Image.objects.filter(uid=uid).exists():
-            return Draft(organization_id, uid, digest, values, "", None)
+            return Draft(organization_id, uid, digest, "", {})
     rendition = renditions.rendition_of(content)
     name = images.new_name()
     discard_later(name, delay_seconds=images.DECIDED_SECONDS)
     images.save(name, rendition)
-    return Draft(organization_id, uid or uuid7(), digest, values, name, rendition)
+    return Draft(organization_id, uid or uuid7(), digest, name, {**values, **_columns_of(rendition)})
 
 
-def prepare_images(caller: Caller, *, organization: str, contents: Sequence[bytes]) -> list[Draft | ApiError]:
+def _columns_of(rendition: Rendition) -> dict[str, Any]:
+    """What the row tells of a picture."""
+    return {
+        "media_type": rendition.media_type,
+        "width": rendition.width,
+        "height": rendition.height,
+        "size_bytes": len(rendition.original),
+        "sha256": rendition.sha256,
+        "dominant_color": rendition.dominant_color,
+        "thumbhash": rendition.thumbhash,
+    }
+
+
+def prepare_images(caller: Caller, *, organization: str, contents: Iterable[bytes]) -> list[Draft | ApiError]:
     """What `prepare_image` makes of each of several pictures: a draft, or why it is none. Raises NotThere, Forbidden,
     TemporarilyUnavailable.
     """
@@ -71,9 +85,9 @@ def create_image(caller: Caller, draft: Draft) -> tuple[int, bool]:
 
     Raises NotThere, IdConflict.
     """
-    if draft.rendition is not None:
+    if draft.name:
         try:
-            return _insert(caller, draft, draft.rendition), True
+            return _insert(caller, draft), True
         except IntegrityError:
             if not Image.objects.filter(uid=draft.uid).exists():
                 raise
@@ -85,7 +99,7 @@ def create_image(caller: Caller, draft: Draft) -> tuple[int, bool]:
 
 
 @transactional
-def _insert(caller: Caller, draft: Draft, rendition: Rendition) -> int:
+def _insert(caller: Caller, draft: Draft) -> int:
     """Raises IntegrityError when the uid is taken."""
     change_seq = changes.advance(draft.organization_id)
     changes.require_not_taken_up(caller)
@@ -95,15 +109,8 @@ def _insert(caller: Caller, draft: Draft, rendition: Rendition) -> int:
         creator_id=caller.user_id,
         creation_digest=draft.creation_digest,
         name=draft.name,
-        media_type=rendition.media_type,
-        width=rendition.width,
-        height=rendition.height,
-        size_bytes=len(rendition.original),
-        sha256=rendition.sha256,
-        dominant_color=rendition.dominant_color,
-        thumbhash=rendition.thumbhash,
         change_seq=change_seq,
-        **draft.values,
+        **draft.columns,
     )
     audit.record(
         caller, "image.created", target_kind="image", target_id=image.uid, organization_id=image.organization_id

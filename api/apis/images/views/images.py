@@ -129,7 +129,7 @@ class BulkUploadView(ApiView):
         selectors.require_permission(request.caller, organization=org_slug, action="images.write")
         body = BulkUploadSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        contents = [file.content for file in body.validated_data["files"]]
+        contents = (file.content for file in body.validated_data["files"])  # one after the other
         self.drafts = services.prepare_images(request.caller, organization=org_slug, contents=contents)
 
     @answers(
