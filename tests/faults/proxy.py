@@ -21,17 +21,18 @@ class Proxy:
         self._is_flowing.set()
         self._lock = threading.Lock()
         self._links: set[_Link] = set()
-        self._cuts_left = 0
-        self._on_cut: Callable[[], None] = lambda: None
+        self._spared, self._cuts_left = 0, 0
+        self._on_cut: Callable[[], object] = lambda: None
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def cut_commits(self, number: int, on_cut: Callable[[], None] = lambda: None) -> None:
-        """The answers to the next `number` COMMITs are lost: the database has carried them out, and nobody hears of it.
+    def cut_commits(self, number: int, on_cut: Callable[[], object] = lambda: None, *, spared: int = 0) -> None:
+        """The answers to the next `number` COMMITs behind those `spared` are lost: the database has carried them out, and
+        nobody hears of it.
 
         `on_cut` is called each time, before the connection ends.
         """
         with self._lock:
-            self._cuts_left, self._on_cut = number, on_cut
+            self._spared, self._cuts_left, self._on_cut = spared, number, on_cut
 
     @property
     def has_cut(self) -> bool:
@@ -93,6 +94,9 @@ class Proxy:
     def _cuts(self) -> bool:
         with self._lock:
             if not self._cuts_left:
+                return False
+            if self._spared:
+                self._spared -= 1
                 return False
             self._cuts_left -= 1
             on_cut = self._on_cut
