@@ -1,7 +1,6 @@
 """The page of a shared image: whoever has the link sees it, in any browser."""
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpResponse
@@ -29,7 +28,6 @@ class SharedImagePage(LinkPage):
     def _page(self, **context: Any) -> HttpResponse:
         response = super()._page(**context)
         if "shown" in context:  # it may lie in a bucket, which is another origin
-            address = urlsplit(context["shown"]["url"])
-            source = f"{address.scheme}://{address.netloc}" if address.netloc else "'self'"
+            source = images.origin_of(context["shown"]["url"])
             response._csp_config = {**settings.SECURE_CSP, "img-src": ["'self'", source]}  # type: ignore[attr-defined]
         return response

@@ -3,6 +3,7 @@
 import secrets
 import string
 from typing import Any
+from urllib.parse import urlsplit
 
 from api.platform import renditions, storage
 from api.platform.renditions import JPEG, VARIANTS, WEBP, Rendition
@@ -54,6 +55,12 @@ def addresses_of(name: str, media_type: str, width: int, height: int) -> dict[st
         wide, high = renditions.size_within(width, height, side)
         variants[variant] = {"url": storage.address_of(_variant_of(name, variant)), "width": wide, "height": high}
     return {"url": storage.address_of(original_of(name, media_type)), "variants": variants}
+
+
+def origin_of(address: str) -> str:
+    """Where a page that shows this address has to be allowed to load from: a bucket is another origin."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else "'self'"
 
 
 def _variant_of(name: str, variant: str) -> str:

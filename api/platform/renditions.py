@@ -8,7 +8,7 @@ import hashlib
 import io
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from PIL import Image
 
@@ -47,6 +47,19 @@ class Rendition(NamedTuple):
     dominant_color: str  # #rrggbb
     thumbhash: bytes
     variants: dict[str, bytes]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What is known of it when its bytes are stored, as a row has it."""
+        return {
+            "media_type": self.media_type,
+            "width": self.width,
+            "height": self.height,
+            "size_bytes": len(self.original),
+            "sha256": self.sha256,
+            "dominant_color": self.dominant_color,
+            "thumbhash": self.thumbhash,
+        }
 
 
 def size_within(width: int, height: int, side: int) -> tuple[int, int]:

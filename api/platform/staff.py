@@ -19,6 +19,7 @@ _READING = frozenset(
         "devices.read",
         "orgs.read",
         "contacts.read",
+        "images.read",
         "requests.read",
         "outbox.read",
         "mails.read",
@@ -59,6 +60,7 @@ ROLES: Mapping[str, frozenset[str]] = {
             "devices.revoke",
             "orgs.read",
             "contacts.read",
+            "images.read",
             "requests.read",
             "requests.send",
         }

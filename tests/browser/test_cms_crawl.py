@@ -12,7 +12,9 @@ from playwright.sync_api import Page
 from api.cms.urls import urlpatterns
 from api.models import AppKey, BulkChange, Device, Job, OutboxMessage, Session, StaffSession
 from tests import factories
+from tests.apis.images.rows import stored_image_of
 from tests.conftest import Person
+from tests.pictures import photo
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -27,18 +29,20 @@ LONG = "A-very-long-name-without-any-place-to-break-it-" * 2
 
 
 @pytest.fixture
-def things(alice: Person) -> dict[str, Any]:
+def things(alice: Person, files: Path) -> dict[str, Any]:
     """One of everything that has a page, with names that are hard to fit."""
     device = Device.objects.get(live_session__user=alice.user)
     Device.objects.filter(id=device.id).update(name=LONG[:90], model=LONG[:60])
     message = OutboxMessage.objects.create(
         task="auth.mail_proof", due_at=None, failed_at=timezone.now(), last_error=f"MailNotTaken: {LONG}"
     )
+    group = factories.group(alice.user, name=LONG[:90])
     return {
         "user_id": alice.user.id,
         "device_id": device.id,
         "session_id": Session.objects.get(live_device=device).id,
-        "organization_id": factories.group(alice.user, name=LONG[:90]).id,
+        "organization_id": group.id,
+        "image_uid": stored_image_of(alice.user, group, photo(), title=LONG, description=LONG, alt_text=LONG).uid,
         "message_id": message.id,
         "kind": "auth.magic_code",
         "key_id": AppKey.objects.get().key_id,

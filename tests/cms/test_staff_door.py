@@ -16,6 +16,7 @@ from api.apis.users import selectors as users
 from api.cms.urls import urlpatterns
 from api.models import BulkChange, Device, Job, OutboxMessage, SavedFilter, Session, StaffSession, User
 from tests import factories
+from tests.apis.images.rows import image_of
 
 pytestmark = pytest.mark.django_db
 
@@ -46,6 +47,7 @@ def things(alice: Any, staff: Any) -> dict[str, Any]:
         "user_id": alice.user.id,
         "device_id": device.id,
         "organization_id": group.id,
+        "image_uid": image_of(alice.user, group, title=SCRIPT, description=SCRIPT, alt_text=SCRIPT).uid,
         "filter_id": SavedFilter.objects.create(owner=staff.user, list="users", name=SCRIPT).id,
         "name": "Support",
         "browser_id": StaffSession.objects.create(

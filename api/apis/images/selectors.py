@@ -146,3 +146,20 @@ def _on(target: Target) -> "QuerySet[ImageLink, Any]":
     found = ImageLink.objects.filter(kind=target.kind, object_id=target.object_id)
     rows: QuerySet[ImageLink, Any] = found.values(*_ON_OBJECT)
     return rows
+
+
+# For staff: not narrowed to a caller. Only the CMS may ask.
+
+
+def images_for_staff(organization_id: uuid.UUID, *, cursor: Cursor | None, limit: int) -> Page:
+    """A page of an organization's images, newest first."""
+    rows = Image.objects.filter(organization_id=organization_id).values(*COLUMNS)
+    return page_of(rows, order=[Order("created_at", True), Order("id", True)], cursor=cursor, limit=limit)
+
+
+def image_for_staff(organization_id: uuid.UUID, uid: uuid.UUID) -> dict[str, Any]:
+    """Raises NotThere."""
+    row = Image.objects.filter(organization_id=organization_id, uid=uid).values(*COLUMNS, "creator_id").first()
+    if row is None:
+        raise NotThere
+    return row

@@ -15,7 +15,6 @@ from api.models.base import uuid7
 from api.platform import audit, changes, images, outbox, renditions
 from api.platform.callers import Caller
 from api.platform.pictures import PictureNotSupported, PictureTooLarge, PictureUnreadable
-from api.platform.renditions import Rendition
 from api.platform.transactions import transactional
 
 
@@ -51,20 +50,7 @@ def prepare_image(
     name = images.new_name()
     discard_later(name, delay_seconds=images.DECIDED_SECONDS)
     images.save(name, rendition)
-    return Draft(organization_id, uid or uuid7(), digest, name, {**values, **_columns_of(rendition)})
-
-
-def _columns_of(rendition: Rendition) -> dict[str, Any]:
-    """What the row tells of a picture."""
-    return {
-        "media_type": rendition.media_type,
-        "width": rendition.width,
-        "height": rendition.height,
-        "size_bytes": len(rendition.original),
-        "sha256": rendition.sha256,
-        "dominant_color": rendition.dominant_color,
-        "thumbhash": rendition.thumbhash,
-    }
+    return Draft(organization_id, uid or uuid7(), digest, name, {**values, **rendition.facts})
 
 
 def prepare_images(caller: Caller, *, organization: str, contents: Iterable[bytes]) -> list[Draft | ApiError]:
