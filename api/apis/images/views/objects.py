@@ -29,10 +29,16 @@ IMAGES_ON = ListRules(sorts=("position",), default_sort="position")
 _NARROWED = (NotThere, Forbidden)
 
 
-def _body(serializer: type[StrictSerializer], request: ApiRequest) -> dict[str, Any]:
+def _said(serializer: type[StrictSerializer], request: ApiRequest) -> dict[str, Any]:
     body = serializer(data=request.data)
     body.is_valid(raise_exception=True)
     return dict(body.validated_data)
+
+
+def _changes(takes: type[StrictSerializer] | None, *, summary: str, **facts: Any) -> Any:
+    """As `answers`, for a change of the images on an object: all that it has then come back."""
+    facts = {"errors": _NARROWED, **facts}
+    return answers(AttachedImageSerializer, is_many=True, takes=takes, summary=summary, **facts)
 
 
 def _all_on(request: ApiRequest, target: Target, status: HTTPStatus = HTTPStatus.OK) -> Response:
@@ -41,19 +47,26 @@ def _all_on(request: ApiRequest, target: Target, status: HTTPStatus = HTTPStatus
     return Response({"data": rows, "meta": {"next": None, "prev": None}}, status)
 
 
-class ObjectImagesView(ApiView):
+class _OnObject(ApiView):
+    """What an address names, is an object."""
+
     permission_classes = (IsPersonOrKey,)
+
+    @property
+    def place(self) -> Place:
+        named: dict[str, str] = self.kwargs
+        return Place(named["org_slug"], named["app_label"], named["model"], named["obj_id"])
+
+
+class ObjectImagesView(_OnObject):
     is_list = True
 
     @lists(AttachedImageSerializer, IMAGES_ON, summary="Images on an object", errors=_NARROWED)
-    def get(self, request: ApiRequest, org_slug: str, **place: str) -> Response:
+    def get(self, request: ApiRequest, **place: str) -> Response:
         query = pagination.parse(request, IMAGES_ON)
         page = selectors.images_on(
             request.caller,
-            organization=org_slug,
-            app_label=place["app_label"],
-            model=place["model"],
-            name=place["obj_id"],
+            **self.place._asdict(),
             cursor=query.cursor,
             limit=query.limit,
             wants_total=query.wants_total,
@@ -61,134 +74,88 @@ class ObjectImagesView(ApiView):
         )
         return Response(pagination.envelope(page, query, (represent_attached(request, row) for row in page.rows)))
 
-    @answers(
-        AttachedImageSerializer,
-        is_many=True,
-        takes=ImageIdSerializer,
+    @_changes(
+        ImageIdSerializer,
         statuses=(HTTPStatus.CREATED, HTTPStatus.OK),
         summary="Put an image on an object; all that it has come back",
         errors=(*_NARROWED, TooManyImages),
     )
-    def post(self, request: ApiRequest, org_slug: str, app_label: str, model: str, obj_id: str) -> Response:
-        image_id = _body(ImageIdSerializer, request)["image_id"]
-        target, new = services.attach(request.caller, Place(org_slug, app_label, model, obj_id), [image_id])
+    def post(self, request: ApiRequest, **place: str) -> Response:
+        image_id = _said(ImageIdSerializer, request)["image_id"]
+        target, new = services.attach(request.caller, self.place, [image_id])
         return _all_on(request, target, HTTPStatus.CREATED if new else HTTPStatus.OK)
 
 
-class BulkAttachView(ApiView):
-    permission_classes = (IsPersonOrKey,)
-
-    @answers(
-        AttachedImageSerializer,
-        is_many=True,
-        takes=ImageIdsSerializer,
+class BulkAttachView(_OnObject):
+    @_changes(
+        ImageIdsSerializer,
         summary="Put several images on an object, all or none",
         errors=(*_NARROWED, TooManyImages),
     )
-    def post(self, request: ApiRequest, org_slug: str, app_label: str, model: str, obj_id: str) -> Response:
-        image_ids = _body(ImageIdsSerializer, request)["image_ids"]
-        target, _ = services.attach(request.caller, Place(org_slug, app_label, model, obj_id), image_ids)
-        return _all_on(request, target)
+    def post(self, request: ApiRequest, **place: str) -> Response:
+        image_ids = _said(ImageIdsSerializer, request)["image_ids"]
+        return _all_on(request, services.attach(request.caller, self.place, image_ids)[0])
 
 
-class BulkDetachView(ApiView):
-    permission_classes = (IsPersonOrKey,)
-
-    @answers(
-        AttachedImageSerializer,
-        is_many=True,
-        takes=ImageIdsSerializer,
-        summary="Take several images off an object, all or none",
-        errors=_NARROWED,
-    )
-    def post(self, request: ApiRequest, org_slug: str, app_label: str, model: str, obj_id: str) -> Response:
-        image_ids = _body(ImageIdsSerializer, request)["image_ids"]
-        return _all_on(request, services.detach(request.caller, Place(org_slug, app_label, model, obj_id), image_ids))
+class BulkDetachView(_OnObject):
+    @_changes(ImageIdsSerializer, summary="Take several images off an object, all or none")
+    def post(self, request: ApiRequest, **place: str) -> Response:
+        image_ids = _said(ImageIdsSerializer, request)["image_ids"]
+        return _all_on(request, services.detach(request.caller, self.place, image_ids))
 
 
-class ReorderView(ApiView):
-    permission_classes = (IsPersonOrKey,)
-
-    @answers(
-        AttachedImageSerializer,
-        is_many=True,
-        takes=ImageIdsSerializer,
-        summary="Put all the images on an object into an order",
-        errors=_NARROWED,
-    )
-    def post(self, request: ApiRequest, org_slug: str, app_label: str, model: str, obj_id: str) -> Response:
-        image_ids = _body(ImageIdsSerializer, request)["image_ids"]
-        return _all_on(request, services.reorder(request.caller, Place(org_slug, app_label, model, obj_id), image_ids))
+class ReorderView(_OnObject):
+    @_changes(ImageIdsSerializer, summary="Put all the images on an object into an order")
+    def post(self, request: ApiRequest, **place: str) -> Response:
+        image_ids = _said(ImageIdsSerializer, request)["image_ids"]
+        return _all_on(request, services.reorder(request.caller, self.place, image_ids))
 
 
-class SetCoverView(ApiView):
-    permission_classes = (IsPersonOrKey,)
-
-    @answers(
-        AttachedImageSerializer,
-        is_many=True,
-        takes=ImageIdSerializer,
-        summary="Make an image the cover of an object",
-        errors=_NARROWED,
-    )
-    def post(self, request: ApiRequest, org_slug: str, app_label: str, model: str, obj_id: str) -> Response:
-        image_id = _body(ImageIdSerializer, request)["image_id"]
-        return _all_on(request, services.set_cover(request.caller, Place(org_slug, app_label, model, obj_id), image_id))
+class SetCoverView(_OnObject):
+    @_changes(ImageIdSerializer, summary="Make an image the cover of an object")
+    def post(self, request: ApiRequest, **place: str) -> Response:
+        image_id = _said(ImageIdSerializer, request)["image_id"]
+        return _all_on(request, services.set_cover(request.caller, self.place, image_id))
 
 
-class UnsetCoverView(ApiView):
-    permission_classes = (IsPersonOrKey,)
+class UnsetCoverView(_OnObject):
     takes_body = False
 
-    @answers(AttachedImageSerializer, is_many=True, summary="Leave an object without a cover", errors=_NARROWED)
-    def post(self, request: ApiRequest, org_slug: str, app_label: str, model: str, obj_id: str) -> Response:
-        return _all_on(request, services.set_cover(request.caller, Place(org_slug, app_label, model, obj_id), None))
+    @_changes(None, summary="Leave an object without a cover")
+    def post(self, request: ApiRequest, **place: str) -> Response:
+        return _all_on(request, services.set_cover(request.caller, self.place, None))
 
 
-class RelationView(ApiView):
-    permission_classes = (IsPersonOrKey,)
-
-    @answers(
-        AttachedImageSerializer,
-        is_many=True,
-        takes=AttachedImageUpdateSerializer,
-        summary="Say something else of an image on this object",
-        errors=_NARROWED,
-    )
-    def patch(self, request: ApiRequest, org_slug: str, image_id: str, **place: str) -> Response:
-        values = _body(AttachedImageUpdateSerializer, request)
-        named = Place(org_slug, place["app_label"], place["model"], place["obj_id"])
+class RelationView(_OnObject):
+    @_changes(AttachedImageUpdateSerializer, summary="Say something else of an image on this object")
+    def patch(self, request: ApiRequest, image_id: str, **place: str) -> Response:
+        values = _said(AttachedImageUpdateSerializer, request)
         number = selectors.number_of(image_id)
-        return _all_on(request, services.describe(request.caller, named, number, values))
+        return _all_on(request, services.describe(request.caller, self.place, number, values))
 
 
-class AttachView(ApiView):
+class _InBody(ApiView):
+    """An image, and the object that the body names."""
+
     permission_classes = (IsPersonOrKey,)
 
-    @answers(
-        AttachedImageSerializer,
-        is_many=True,
-        takes=AttachmentSerializer,
+    def named(self, request: ApiRequest) -> tuple[Place, list[int]]:
+        said = _said(AttachmentSerializer, request)
+        place = Place(self.kwargs["org_slug"], said["app_label"], said["model"], said["object_id"])
+        return place, [said["image_id"]]
+
+
+class AttachView(_InBody):
+    @_changes(
+        AttachmentSerializer,
         summary="Put an image on an object that the body names",
         errors=(*_NARROWED, TooManyImages),
     )
     def post(self, request: ApiRequest, org_slug: str) -> Response:
-        body = _body(AttachmentSerializer, request)
-        place = Place(org_slug, body["app_label"], body["model"], body["object_id"])
-        return _all_on(request, services.attach(request.caller, place, [body["image_id"]])[0])
+        return _all_on(request, services.attach(request.caller, *self.named(request))[0])
 
 
-class DetachView(ApiView):
-    permission_classes = (IsPersonOrKey,)
-
-    @answers(
-        AttachedImageSerializer,
-        is_many=True,
-        takes=AttachmentSerializer,
-        summary="Take an image off an object that the body names",
-        errors=_NARROWED,
-    )
+class DetachView(_InBody):
+    @_changes(AttachmentSerializer, summary="Take an image off an object that the body names")
     def post(self, request: ApiRequest, org_slug: str) -> Response:
-        body = _body(AttachmentSerializer, request)
-        place = Place(org_slug, body["app_label"], body["model"], body["object_id"])
-        return _all_on(request, services.detach(request.caller, place, [body["image_id"]]))
+        return _all_on(request, services.detach(request.caller, *self.named(request)))
