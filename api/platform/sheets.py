@@ -2,16 +2,19 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator
 
-# What a spreadsheet carries out when it stands at the beginning of a cell.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+# What a spreadsheet carries out when it stands at the beginning of a cell. In the tables of other countries a semicolon begins
+# one, and where commas part none, quotes hold no lines together either.
+_BEGINNING, _FORMULA = r"(?:^|(?<=[;\t\r\n]))", r"(?=[ \"]*[=+\-@\t\r＝＋－＠])"
+_RISK, _MARK = re.compile(_BEGINNING + _FORMULA), re.compile(f"{_BEGINNING}'{_FORMULA}")
 
 
 def row_of(cells: Iterable[str]) -> str:
     """A line of a table."""
     buffer = io.StringIO()
-    csv.writer(buffer).writerow([f"'{cell}" if cell.lstrip(" \n").startswith(_FORMULA) else cell for cell in cells])
+    csv.writer(buffer).writerow([_RISK.sub("'", cell) for cell in cells])
     return buffer.getvalue()
 
 
@@ -27,6 +30,5 @@ def rows_in(text: str) -> Iterator[dict[str, str]]:
 
 
 def _plain(cell: str) -> str:
-    """A cell without the mark that `row_of` has put in front."""
-    cell = cell.strip()
-    return cell[1:] if cell.startswith("'") and cell[1:].lstrip(" \n").startswith(_FORMULA) else cell
+    """A cell without the marks that `row_of` has put in front."""
+    return _MARK.sub("", cell.strip())

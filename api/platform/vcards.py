@@ -82,16 +82,18 @@ def cards_in(text: str) -> Iterator[list[Property] | None]:
 
 def _unfolded(text: str) -> Iterator[str]:
     """Lines as they were before somebody folded them, by a space or, in quoted-printable, by an equals sign."""
-    whole = ""
+    pieces: list[str] = []  # a file may be one line in very many
+    is_quoted = False
     for line in re.split(r"\r\n|\n|\r", text):
-        if whole.endswith("=") and "QUOTED-PRINTABLE" in whole.partition(":")[0].upper():
-            whole = f"{whole}\n{line}"
+        if is_quoted and pieces[-1].endswith("="):
+            pieces.append(f"\n{line}")
         elif line[:1] in (" ", "\t"):
-            whole += line[1:]
+            pieces.append(line[1:])
         else:
-            yield whole
-            whole = line
-    yield whole
+            yield "".join(pieces)
+            pieces = [line]
+            is_quoted = "QUOTED-PRINTABLE" in line.partition(":")[0].upper()
+    yield "".join(pieces)
 
 
 def _property(line: str) -> Property | None:

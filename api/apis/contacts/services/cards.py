@@ -257,8 +257,8 @@ def table_row_of(contact: Mapping[str, Any]) -> str:
         ", ".join(entry[part] for part in entry if part != "label" and entry[part]) for entry in contact["addresses"]
     )
     cells = {
-        "emails": "; ".join(entry["value"] for entry in contact["emails"]),
-        "phones": "; ".join(entry["value"] for entry in contact["phone_numbers"]),
+        "emails": " ::: ".join(entry["value"] for entry in contact["emails"]),
+        "phones": " ::: ".join(entry["value"] for entry in contact["phone_numbers"]),
         "addresses": "; ".join(addresses).replace("\n", ", "),
         "birth_date": str(contact["birth_date"] or ""),
         "tags": "; ".join(tag["name"] for tag in contact["tags"]),
