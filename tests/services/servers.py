@@ -21,7 +21,7 @@ from urllib.parse import urlsplit, urlunsplit
 from django.db import connection
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-START_SECONDS = 90
+START_SECONDS = 300  # of a busy machine
 STOP_SECONDS = 15
 _PAUSE_SECONDS = 0.02  # between two looks at something that is awaited
 
