@@ -140,7 +140,8 @@ class _Insertion(NamedTuple):
 def _compiled(build: Callable[..., Rows], outline: Any, shape: Shape, alias: str) -> _Selection | None:
     """None for a query that no row can match. `alias`, where the router leads to at this moment, is what it is kept by."""
     found = build(*_slots(outline, iter(range(1_000_000))), **dict(shape))
-    _give_columns(found.query.where, None)
+    for node in (found.query.where, *found.query.annotations.values()):
+        _give_columns(node, None)
     connection = connections[alias]
     compiler = found.query.get_compiler(connection=connection)
     try:
@@ -205,6 +206,7 @@ def _give_columns(node: Any, column: "Field[Any, Any] | None") -> None:
     if isinstance(node, _Slot):
         node.column = column
     elif isinstance(node, Lookup):
+        _give_columns(node.lhs, None)
         _give_columns(node.rhs, node.lhs.output_field)
     elif hasattr(node, "where"):
         _give_columns(node.where, None)

@@ -159,7 +159,10 @@ def images_for_staff(organization_id: uuid.UUID, *, cursor: Cursor | None, limit
 
 def image_for_staff(organization_id: uuid.UUID, uid: uuid.UUID) -> dict[str, Any]:
     """Raises NotThere."""
-    row = Image.objects.filter(organization_id=organization_id, uid=uid).values(*COLUMNS, "creator_id").first()
+    rows: QuerySet[Image, dict[str, Any]] = Image.objects.filter(organization_id=organization_id, uid=uid).values(
+        *COLUMNS, "creator_id"
+    )
+    row = rows.first()
     if row is None:
         raise NotThere
     return row

@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from api.apis.contacts.selectors import SORTS, searching
+from api.apis.contacts.services import identities
 from api.apis.contacts.services.finding import index_new
 from api.models import Contact, Organization
 from api.platform import search
@@ -48,14 +49,14 @@ def crowded(alice: Person, charlie: Person) -> list[Organization]:
     return groups[:3]
 
 
-def flaws_of(sql: str) -> list[str]:
-    """What of a statement's plan reads or sorts a whole table of contacts."""
+def flaws_of(sql: str, table: str = "contact") -> list[str]:
+    """What of a statement's plan reads or sorts a whole table, of contacts or of what is named."""
     return {"mysql": _flaws_in_mysql, "postgresql": _flaws_in_postgresql, "sqlite": _flaws_in_sqlite}[
         connection.vendor
-    ](sql)
+    ](sql, table)
 
 
-def _flaws_in_mysql(sql: str) -> list[str]:
+def _flaws_in_mysql(sql: str, table: str) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN {sql}")
         columns = [column[0] for column in cursor.description]
@@ -64,11 +65,11 @@ def _flaws_in_mysql(sql: str) -> list[str]:
     return [
         str(step)
         for step in steps
-        if step["table"] in {"contact", "U0"} and (step["type"] == "ALL" or "filesort" in (step["Extra"] or ""))
+        if step["table"] in {table, "U0"} and (step["type"] == "ALL" or "filesort" in (step["Extra"] or ""))
     ]
 
 
-def _flaws_in_postgresql(sql: str) -> list[str]:
+def _flaws_in_postgresql(sql: str, table: str) -> list[str]:
     with transaction.atomic(), connection.cursor() as cursor:
         # Where there is another way, however dear, it is taken: what is left is a lack of an index.
         cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off")
@@ -85,20 +86,20 @@ def _flaws_in_postgresql(sql: str) -> list[str]:
     return [
         f"{node['Node Type']} {node.get('Relation Name', '')} {node.get('Sort Key', '')}"
         for node in nodes(plan)
-        if (node["Node Type"] == "Seq Scan" and node["Relation Name"] == "contact")
+        if (node["Node Type"] == "Seq Scan" and node["Relation Name"] == table)
         # What was limited before may be sorted.
         or ("Sort" in node["Node Type"] and not any(below["Node Type"] == "Limit" for below in nodes(node)))
     ]
 
 
-def _flaws_in_sqlite(sql: str) -> list[str]:
+def _flaws_in_sqlite(sql: str, table: str) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN QUERY PLAN {sql}")
         steps = [str(row[3]) for row in cursor.fetchall()]
     assert any("USING INDEX" in step for step in steps)
     sorts = [step for step in steps if "TEMP B-TREE" in step]
     # The union of several parts is sorted once; it is as long as a page for each of them.
-    return [step for step in steps if step == "SCAN contact"] + (sorts[1:] if "UNION ALL" in sql else sorts)
+    return [step for step in steps if step == f"SCAN {table}"] + (sorts[1:] if "UNION ALL" in sql else sorts)
 
 
 def list_statements(person: Person, **params: Any) -> list[str]:
@@ -136,6 +137,32 @@ def test_filters_keep_to_an_index(alice: Person, crowded: list[Organization], su
                 assert flaws_of(sql) == []
 
 
+# -- duplicates
+
+
+def test_duplicates_are_read_along_an_index(
+    alice: Person, crowded: list[Organization], subtests: pytest.Subtests
+) -> None:
+    """However many contacts there are, and however many of them repeat others."""
+    for organization in crowded:
+        contacts = list(Contact.objects.filter(organization=organization))
+        for number, contact in enumerate(contacts):
+            contact.display_name = f"Pair {number // 2}"  # of which the identities are made
+        identities.identify_new(contacts)
+    with connection.cursor() as cursor:
+        cursor.execute(f"ANALYZE {'TABLE ' if connection.vendor == 'mysql' else ''}contact_identity")
+    for sort in ("value", "-value"):
+        for params in ({"filter[org]": crowded[0].slug}, {}):
+            first = alice.get("contacts/duplicates/", sort=sort, **params).json["meta"]["next"]
+            assert first
+            for cursor in ({}, {"cursor": first}):
+                with subtests.test(sort=sort, **params, **cursor):
+                    with CaptureQueriesContext(connection) as asked:
+                        assert alice.get("contacts/duplicates/", sort=sort, **params, **cursor).json["data"]
+                    (sql,) = [query["sql"] for query in asked.captured_queries if "is_repeat" in query["sql"]]
+                    assert flaws_of(sql, "contact_identity") == []
+
+
 # -- search
 
 
@@ -167,9 +194,10 @@ def test_a_search_reads_neither_all_contacts_nor_all_words(
     for query, is_ranked in (("name 00042", True), ("name 0004", True), ("name", False), ("na name n", False)):
         for params in ({"filter[org]": crowded[0].slug}, {}):
             with subtests.test(query=query, **params):
-                (sql,) = list_statements(alice, q=query, limit="5", **params)
-                assert ("rank" in sql) == is_ranked
-                assert scans_of(sql) == []
+                sql, *whole = list_statements(alice, q=query, limit="5", **params)
+                assert (("rank" in sql), len(whole)) == (is_ranked, is_ranked)
+                for each in (sql, *whole):
+                    assert scans_of(each) == []
                 if not is_ranked:  # what most contacts have is found along the order's index
                     assert flaws_of(sql) == []
 

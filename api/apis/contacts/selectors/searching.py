@@ -20,7 +20,7 @@ from api.platform import changes, kinds, search
 from api.platform.callers import Caller
 from api.platform.deadlines import DeadlinePassed, deadline
 from api.platform.keyset import Cursor, Order, Page, page_of
-from api.platform.statements import Rows, Statement, statement
+from api.platform.statements import Rows, statement
 
 
 class SearchTooBroad(ApiError):
@@ -35,6 +35,7 @@ class SearchTooBroad(ApiError):
 # Words that each are there more often decide little: what has them comes in the order that was asked for, along its index,
 # and is not ranked.
 _RANKED_MAX = 5_000
+_FEW = 200
 # What one search may take of the database: far more than one that a person waits for.
 _SEARCH_SECONDS = 2.0
 SORTS = {
@@ -71,10 +72,11 @@ def contacts_of(
     window: Any = {"cursor": cursor, "limit": limit, "wants_total": wants_total}
     with changes.on_replica(organizations):
         tag_ids = tags.tag_ids(organizations, filters["tag"]) if "tag" in filters else None
-        rows = _contacts(creators, since, tag_ids, columns=columns)
+        narrowed = (creators, since, tag_ids)
         if query:
-            page = _ranked(rows, organizations, query, order=order, **window)
+            page = _found(narrowed, organizations, query, columns=columns, order=order, **window)
         else:
+            rows = _contacts(*narrowed, columns=columns)
             page = page_of(rows, order=order, partition=("organization_id", organizations), **window)
         return page._replace(rows=with_tags(page.rows))
 
@@ -100,16 +102,18 @@ def all_contacts_of(
     return rows(first)
 
 
-def _ranked(
-    rows: Statement,
+def _found(
+    narrowed: Sequence[Any],
     organizations: Sequence[uuid.UUID],
     query: str,
     *,
+    columns: tuple[str, ...],
     order: Sequence[Order],
     limit: int,
     cursor: Cursor | None,
     wants_total: bool,
 ) -> Page:
+    """A page of what a query finds, among the contacts that `_contacts` reads."""
     window: Any = {"cursor": cursor, "limit": limit, "wants_total": wants_total}
     terms = search.query_terms(query)
     if not terms:
@@ -122,26 +126,31 @@ def _ranked(
     try:
         with deadline(_SEARCH_SECONDS):
             if is_ranked:  # by no index
-                every = rows.queryset().filter(organization_id__in=organizations)
-                return page_of(_matching(every, words), order=[Order("rank", True), *order], **window)
-            matching = _having(rows.queryset(), words)
+                sorted_by = tuple(column for column, _ in order)
+                ranked = _best_first(*narrowed, organizations, words, columns=sorted_by)
+                page = page_of(ranked, order=[Order("rank", True), *order], **window)
+                return page._replace(rows=_whole(page.rows, limit, columns=columns))
+            matching = _having(
+                _narrowed(*narrowed, columns=columns), [_words_of(organizations, *word) for word in words]
+            )
             return page_of(matching, order=order, partition=("organization_id", organizations), **window)
     except DeadlinePassed as passed:
         raise SearchTooBroad from passed
 
 
-def _rarest_first(
-    organizations: Sequence[uuid.UUID], terms: Sequence[str]
-) -> tuple[list["QuerySet[ContactTerm]"], int]:
-    """What has each of some words, the rarest first, and how often that is there; beyond what is ranked, nobody counts on."""
+def _rarest_first(organizations: Sequence[uuid.UUID], terms: Sequence[str]) -> tuple[list[tuple[str, str]], int]:
+    """The bounds of some words, the rarest first, and how often that is there; beyond what is ranked, nobody counts on."""
     counted, least = [], _RANKED_MAX + 1
     # Long words tend to be rare; and of a word that is not rarer, nobody needs to know by how much.
     for term in sorted(terms, key=len, reverse=True):
-        found = _words_of(organizations, term)
-        number = found.values("contact_id")[:least].count() if least else 0
-        counted.append((number, found))
+        word, number = search.prefix_range(term), 0
+        if least:
+            number = len(_few(organizations, *word).rows())
+            if number == _FEW < least:
+                number = _words_of(organizations, *word).values("contact_id")[:least].count()
+        counted.append((number, word))
         least = min(least, number)
-    return [found for _, found in sorted(counted, key=itemgetter(0))], least
+    return [word for _, word in sorted(counted, key=itemgetter(0))], least
 
 
 def state_of_contacts(caller: Caller, *, filters: Mapping[str, Sequence[Any]]) -> list[tuple[uuid.UUID, int]]:
@@ -149,8 +158,7 @@ def state_of_contacts(caller: Caller, *, filters: Mapping[str, Sequence[Any]]) -
     return changes.counts_of(organizations_of(caller, filters.get("org")))
 
 
-@statement
-def _contacts(
+def _narrowed(
     creators: Sequence[Any] | None, since: Any, tag_ids: Sequence[Any] | None, *, columns: tuple[str, ...]
 ) -> Rows:
     rows = Contact.objects.filter(deleted_at=None).values(*columns)
@@ -162,6 +170,13 @@ def _contacts(
         tagged = TagLink.objects.filter(tag__id__in=tag_ids, kind=kinds.CONTACT)
         rows = rows.filter(id__in=tagged.values("object_id"))
     return rows
+
+
+@statement
+def _contacts(
+    creators: Sequence[Any] | None, since: Any, tag_ids: Sequence[Any] | None, *, columns: tuple[str, ...]
+) -> Rows:
+    return _narrowed(creators, since, tag_ids, columns=columns)
 
 
 def _possible_names(names: Sequence[str]) -> list[str]:
@@ -177,13 +192,39 @@ def organizations_of(caller: Caller, names: Sequence[str] | None) -> list[uuid.U
     return [orgs.organization_id_of(caller, name, "contacts.read") for name in names]
 
 
-def _matching(rows: "QuerySet[Contact, Any]", words: Sequence["QuerySet[ContactTerm]"]) -> "QuerySet[Contact, Any]":
-    """Rows that have a word of each; `words` begin with the rarest, which the search begins with."""
-    rows = rows.filter(id__in=words[0].values("contact_id"))
-    return _having(rows, words[1:]).annotate(rank=sum(map(_weight_of, words), start=Value(0)))
+@statement
+def _best_first(
+    creators: Sequence[Any] | None,
+    since: Any,
+    tag_ids: Sequence[Any] | None,
+    organizations: Sequence[Any],
+    words: Sequence[Sequence[Any]],
+    *,
+    columns: tuple[str, ...],
+) -> Rows:
+    """Contacts that have a word within each of some bounds, and their `rank`; the search begins with the first of these."""
+    rarest, *others = found = [_words_of(organizations, first, behind) for first, behind in words]
+    rows = _narrowed(creators, since, tag_ids, columns=columns).filter(organization__id__in=organizations)
+    rows = _having(rows.filter(id__in=rarest.values("contact_id")), others)
+    return rows.annotate(rank=sum(map(_weight_of, found), start=Value(0)))
 
 
-def _having(rows: "QuerySet[Contact, Any]", words: Sequence["QuerySet[ContactTerm]"]) -> "QuerySet[Contact, Any]":
+def _whole(rows: Sequence[dict[str, Any]], limit: int, *, columns: tuple[str, ...]) -> list[dict[str, Any]]:
+    """The contacts of a page, in its order: to be ranked they need not be whole, and there were many."""
+    if not rows:
+        return []
+    ids = [row["id"] for row in rows]
+    # As many as may be asked for, so that there is one statement to compile.
+    found = {row["id"]: row for row in _by_ids([*ids, *ids[-1:] * (limit - len(ids))], columns=columns).rows()}
+    return [found[key] for key in ids if key in found]  # erased since
+
+
+@statement
+def _by_ids(ids: Sequence[Any], *, columns: tuple[str, ...]) -> Rows:
+    return Contact.objects.filter(id__in=ids).values(*columns)
+
+
+def _having(rows: Rows, words: Sequence["QuerySet[ContactTerm]"]) -> Rows:
     """Rows that have a word of each, looked up row by row: as a join, a broad word would be what the database begins with."""
     for number, found in enumerate(words):
         one = found.filter(contact_id=OuterRef("id")).values(there=Value(1))[:1]
@@ -197,6 +238,12 @@ def _weight_of(found: "QuerySet[ContactTerm]") -> Any:
     return Coalesce(Subquery(best.values("best")), 0, output_field=IntegerField())
 
 
-def _words_of(organizations: Sequence[uuid.UUID], term: str) -> "QuerySet[ContactTerm]":
-    first, behind = search.prefix_range(term)
-    return ContactTerm.objects.filter(organization_id__in=organizations, term__gte=first, term__lt=behind)
+def _words_of(organizations: Sequence[Any], first: Any, behind: Any) -> "QuerySet[ContactTerm]":
+    """The words of contacts that begin as bounds say (`search.prefix_range`)."""
+    return ContactTerm.objects.filter(organization__id__in=organizations, term__gte=first, term__lt=behind)
+
+
+@statement
+def _few(organizations: Sequence[Any], first: Any, behind: Any) -> Rows:
+    """Some of them: most searches have a word that is not there more often, and that is cheap to know."""
+    return _words_of(organizations, first, behind).values("weight")[:_FEW]

@@ -1,5 +1,6 @@
 """Images on objects over HTTP: `images/orgs/<org_slug>/images/<app_label>/<model>/<obj_id>/…`."""
 
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -35,10 +36,8 @@ def _said(serializer: type[StrictSerializer], request: ApiRequest) -> dict[str, 
     return dict(body.validated_data)
 
 
-def _changes(takes: type[StrictSerializer] | None, *, summary: str, **facts: Any) -> Any:
-    """As `answers`, for a change of the images on an object: all that it has then come back."""
-    facts = {"errors": _NARROWED, **facts}
-    return answers(AttachedImageSerializer, is_many=True, takes=takes, summary=summary, **facts)
+# As it stands, for a change of the images on an object: all that it has then come back.
+_changes = partial(answers, AttachedImageSerializer, is_many=True, errors=_NARROWED)
 
 
 def _all_on(request: ApiRequest, target: Target, status: HTTPStatus = HTTPStatus.OK) -> Response:
@@ -75,7 +74,7 @@ class ObjectImagesView(_OnObject):
         return Response(pagination.envelope(page, query, (represent_attached(request, row) for row in page.rows)))
 
     @_changes(
-        ImageIdSerializer,
+        takes=ImageIdSerializer,
         statuses=(HTTPStatus.CREATED, HTTPStatus.OK),
         summary="Put an image on an object; all that it has come back",
         errors=(*_NARROWED, TooManyImages),
@@ -88,7 +87,7 @@ class ObjectImagesView(_OnObject):
 
 class BulkAttachView(_OnObject):
     @_changes(
-        ImageIdsSerializer,
+        takes=ImageIdsSerializer,
         summary="Put several images on an object, all or none",
         errors=(*_NARROWED, TooManyImages),
     )
@@ -98,21 +97,21 @@ class BulkAttachView(_OnObject):
 
 
 class BulkDetachView(_OnObject):
-    @_changes(ImageIdsSerializer, summary="Take several images off an object, all or none")
+    @_changes(takes=ImageIdsSerializer, summary="Take several images off an object, all or none")
     def post(self, request: ApiRequest, **place: str) -> Response:
         image_ids = _said(ImageIdsSerializer, request)["image_ids"]
         return _all_on(request, services.detach(request.caller, self.place, image_ids))
 
 
 class ReorderView(_OnObject):
-    @_changes(ImageIdsSerializer, summary="Put all the images on an object into an order")
+    @_changes(takes=ImageIdsSerializer, summary="Put all the images on an object into an order")
     def post(self, request: ApiRequest, **place: str) -> Response:
         image_ids = _said(ImageIdsSerializer, request)["image_ids"]
         return _all_on(request, services.reorder(request.caller, self.place, image_ids))
 
 
 class SetCoverView(_OnObject):
-    @_changes(ImageIdSerializer, summary="Make an image the cover of an object")
+    @_changes(takes=ImageIdSerializer, summary="Make an image the cover of an object")
     def post(self, request: ApiRequest, **place: str) -> Response:
         image_id = _said(ImageIdSerializer, request)["image_id"]
         return _all_on(request, services.set_cover(request.caller, self.place, image_id))
@@ -121,13 +120,13 @@ class SetCoverView(_OnObject):
 class UnsetCoverView(_OnObject):
     takes_body = False
 
-    @_changes(None, summary="Leave an object without a cover")
+    @_changes(summary="Leave an object without a cover")
     def post(self, request: ApiRequest, **place: str) -> Response:
         return _all_on(request, services.set_cover(request.caller, self.place, None))
 
 
 class RelationView(_OnObject):
-    @_changes(AttachedImageUpdateSerializer, summary="Say something else of an image on this object")
+    @_changes(takes=AttachedImageUpdateSerializer, summary="Say something else of an image on this object")
     def patch(self, request: ApiRequest, image_id: str, **place: str) -> Response:
         values = _said(AttachedImageUpdateSerializer, request)
         number = selectors.number_of(image_id)
@@ -147,7 +146,7 @@ class _InBody(ApiView):
 
 class AttachView(_InBody):
     @_changes(
-        AttachmentSerializer,
+        takes=AttachmentSerializer,
         summary="Put an image on an object that the body names",
         errors=(*_NARROWED, TooManyImages),
     )
@@ -156,6 +155,6 @@ class AttachView(_InBody):
 
 
 class DetachView(_InBody):
-    @_changes(AttachmentSerializer, summary="Take an image off an object that the body names")
+    @_changes(takes=AttachmentSerializer, summary="Take an image off an object that the body names")
     def post(self, request: ApiRequest, org_slug: str) -> Response:
         return _all_on(request, services.detach(request.caller, *self.named(request)))
