@@ -34,6 +34,8 @@ def test_the_variants_of_an_image_are_there_to_look_at(staff: Any, new_user: Any
     for address in addresses:
         answer = browser.get(address)
         assert (answer.status_code, answer["Content-Type"]) == (200, "image/webp")
+        assert b"".join(answer)[8:12] == b"WEBP"
+        answer.close()
     assert page.count('alt="Four colours"') == 4
     assert f'href="/cms/users/{owner.id}/"' in page
 
@@ -72,7 +74,7 @@ def test_a_bucket_is_a_source_of_the_page(staff: Any, bucket: str) -> None:
 def test_who_may_not_see_images_is_not_led_there(new_staff: Any, new_user: Any) -> None:
     group = factories.group(new_user("olga"), {new_user("adam"): Role.MEMBER})
     for role, may in (("Support", True), ("Operator", False)):
-        staff = new_staff(f"of-{role.lower()}", roles=[role])
+        staff = new_staff(role.lower(), roles=[role])
         address = f"/cms/orgs/{group.id}/images/"
         assert staff.get(address).status_code == (200 if may else 403)
         if may:

@@ -138,6 +138,7 @@ def test_what_is_not_there_is_a_page_with_the_request_id(staff):
             "user_id",
             "device_id",
             "organization_id",
+            "image_uid",
             "message_id",
             "session_id",
             "kind",
