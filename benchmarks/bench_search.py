@@ -14,7 +14,6 @@ import harness
 # isort: split
 import os
 import random
-import statistics
 import subprocess
 import sys
 import time
@@ -33,7 +32,7 @@ from tests.apis.contacts.test_plans import scans_of
 from tests.services.servers import database_named, deployment, manage
 
 CONTACTS = 100_000
-ROUNDS = 5
+ROUNDS = 15
 BUDGET = 1 / 20
 BROAD_SECONDS = 1.0
 SEARCHES = {
@@ -107,12 +106,12 @@ def measure(contacts: int) -> int:
     print(f"\n{contacts:,} contacts\n{'search':<28}{'ms':>10}{'LIKE, ms':>12}{'ratio':>9}{'found':>8}   budget")
     for name, query in {**SEARCHES, **BROAD, **ENDED}.items():
         ours, theirs, found = [], [], 0
-        for _ in range(ROUNDS + 1):
+        for _ in range(ROUNDS):
             seconds, rows = timed(lambda query=query: searched(caller, query))
             ours.append(seconds)
             found = len(rows)
             theirs.append(timed(lambda query=query: like(organization, query.split()))[0])
-        mine, other = statistics.median(ours[1:]), statistics.median(theirs[1:])  # the first one warms
+        mine, other = min(ours), min(theirs)  # whatever else the machine does comes on top
         is_missed = mine / other > BUDGET if name in SEARCHES else name in BROAD and mine > BROAD_SECONDS
         budget = f"ratio ≤ {BUDGET}" if name in SEARCHES else f"≤ {BROAD_SECONDS:.0f} s" if name in BROAD else "none"
         is_within = is_within and not is_missed

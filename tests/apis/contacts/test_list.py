@@ -239,6 +239,8 @@ def test_listing_takes_three_queries_however_many_there_are(alice: Person, bob: 
         assert asked == budget
     with queries() as asked:
         assert len(rows(alice, q="contact")) == 12
-    # The counts; how often the word is there; the page, whose rank is a sum of look-ups, which the statement begins
-    # with; its tags.
-    assert len(asked) == 4
+    # The counts; how often the word is there; who comes first, by a rank that is a sum of look-ups, which the statement
+    # begins with; these contacts; their tags.
+    assert asked[0] == "organization"
+    assert asked[-2:] == ["contact", "tag_link"]
+    assert len(asked) == 5
