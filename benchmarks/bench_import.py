@@ -58,7 +58,7 @@ def measure(contacts: int) -> int:
     )
     content, is_good = cards(contacts), True
     for turn in ("first", "second"):
-        name = services.store_import(content)
+        name = services.store_import(caller, content)
         wishes = {"organization": team.slug, "is_dry_run": False, "country": None}
         job = services.start_import(caller, name=name, **wishes)
         seen, began_at = watched(job["id"]), time.perf_counter()

@@ -39,7 +39,7 @@ securityContext:
   seccompProfile: { type: RuntimeDefault }
 volumes:
   - name: tmp
-    emptyDir: { sizeLimit: 256Mi }
+    emptyDir: { sizeLimit: 2Gi }
   - name: shm
     emptyDir: { medium: Memory, sizeLimit: 64Mi }
 {{- end -}}
