@@ -100,6 +100,7 @@ class ContactIdentity(models.Model):
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+", db_index=False)
     value = IdentityField()
     contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="identities", db_index=False)
+    # Compared with a `Value`: SQLite looks a bare boolean up in no index.
     is_repeat = models.BooleanField()
 
     class Meta:

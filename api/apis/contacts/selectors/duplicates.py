@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.db.models import OuterRef, Subquery, UUIDField
+from django.db.models import OuterRef, Subquery, UUIDField, Value
 
 from api.apis.contacts.selectors.searching import organizations_of
 from api.models import Contact, ContactIdentity
@@ -42,9 +42,9 @@ def duplicates_of(
     """
     organizations = organizations_of(caller, filters.get("org"))
     same = ContactIdentity.objects.filter(
-        organization_id=OuterRef("organization_id"), is_repeat=False, value=OuterRef("value")
+        organization_id=OuterRef("organization_id"), is_repeat=Value(False), value=OuterRef("value")
     )
-    repeats: Any = ContactIdentity.objects.filter(is_repeat=True)
+    repeats: Any = ContactIdentity.objects.filter(is_repeat=Value(True))
     first = Subquery(same.values("contact_id")[:1], output_field=UUIDField())
     repeats = repeats.annotate(first=first).values("value", "contact_id", "first")
     order = [

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from django.db.models import Exists, Min, OuterRef
+from django.db.models import Exists, Min, OuterRef, Value
 
 from api.models import Contact, ContactIdentity
 from api.models.base import IDENTITY_MAX_BYTES, identity_of
@@ -57,8 +57,8 @@ def forget(contact: Contact) -> None:
 
 def move_all(*, source: uuid.UUID, target: uuid.UUID) -> None:
     """Moves the values of one organization's contacts to another; who was first there, stays it. Both are locked."""
-    there = ContactIdentity.objects.filter(organization_id=target, is_repeat=False, value=OuterRef("value"))
-    firsts = ContactIdentity.objects.filter(Exists(there), organization_id=source, is_repeat=False)
+    there = ContactIdentity.objects.filter(organization_id=target, is_repeat=Value(False), value=OuterRef("value"))
+    firsts = ContactIdentity.objects.filter(Exists(there), organization_id=source, is_repeat=Value(False))
     repeated = list(firsts.values_list("id", flat=True))
     for first in range(0, len(repeated), _AT_ONCE):
         ContactIdentity.objects.filter(id__in=repeated[first : first + _AT_ONCE]).update(is_repeat=True)
@@ -90,7 +90,7 @@ def _taken(organization_id: uuid.UUID, values: Sequence[str]) -> set[str]:
 
 @statement
 def _firsts(organization_id: Any, values: Sequence[Any]) -> Rows:
-    firsts = ContactIdentity.objects.filter(organization__id=organization_id, is_repeat=False, value__in=values)
+    firsts = ContactIdentity.objects.filter(organization__id=organization_id, is_repeat=Value(False), value__in=values)
     return firsts.values("value")
 
 
@@ -106,7 +106,7 @@ def _name_firsts(organization_id: uuid.UUID, values: Collection[str]) -> None:
     """Makes somebody the first for each of some values that have none."""
     if not values:
         return
-    left = ContactIdentity.objects.filter(organization_id=organization_id, is_repeat=True, value__in=values)
+    left = ContactIdentity.objects.filter(organization_id=organization_id, is_repeat=Value(True), value__in=values)
     heirs = list(left.values("value").annotate(heir=Min("id")).values_list("heir", flat=True))
     if heirs:
         ContactIdentity.objects.filter(id__in=heirs).update(is_repeat=False)
