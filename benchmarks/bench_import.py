@@ -66,7 +66,8 @@ def measure(contacts: int) -> int:
             pass
         seconds = time.perf_counter() - began_at
         told = Job.objects.get(id=job["id"])
-        print(f"{turn}: {told.state} in {seconds:.1f} s, {told.result}", flush=True)
+        counts_of = {name: value for name, value in (told.result or {}).items() if name != "rows"}
+        print(f"{turn}: {told.state} in {seconds:.1f} s, {counts_of}", flush=True)
         is_good = is_good and seen == sorted(seen) and (told.result or {}).get("read") == contacts
     counts = {model.__name__: model.objects.count() for model in (Contact, ContactTerm)}
     told_of = AuditEntry.objects.filter(action="contact.created").values("target_id").distinct().count()
