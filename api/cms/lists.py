@@ -15,9 +15,9 @@ from django.utils.text import slugify
 
 from api.apis.staff import selectors as staff
 from api.apis.staff import services as staff_services
-from api.cms.access import caller_of, duties_of
+from api.cms.access import caller_of, duties_of, has_fresh_proof
 from api.cms.forms.filters import FilterForm
-from api.cms.pages import Pager, StaffPage, Text
+from api.cms.pages import Pager, StaffPage, Text, to_proof
 from api.platform import sheets
 from api.platform.keyset import Cursor, Page
 
@@ -115,6 +115,8 @@ class ListPage(StaffPage, abc.ABC):
         """The whole list, and not only a page of it, in the columns that were chosen."""
         may = duties_of(self.request)
         columns = [column for column in self._chosen() if not column.is_personal or "personal.export" in may]
+        if any(column.is_personal for column in columns) and not has_fresh_proof(self.request):
+            return to_proof(self.request)
         narrowed = {name: str(value) for name, value in filters.items()}
         staff_services.record_table(
             caller_of(self.request), name=self.name, filters=narrowed, columns=[column.name for column in columns]

@@ -51,6 +51,7 @@ _SECTIONS = (
     Section("apps", gettext_lazy("Apps"), "apps.read"),
     Section("staff", gettext_lazy("Staff"), "staff.read"),
     Section("audit", gettext_lazy("Audit trail"), "audit.read"),
+    Section("system", gettext_lazy("System"), "system.read"),
 )
 
 

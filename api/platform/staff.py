@@ -26,6 +26,7 @@ _READING = frozenset(
         "apps.read",
         "audit.read",
         "staff.read",
+        "system.read",
     }
 )
 _CHANGING = frozenset(
@@ -38,6 +39,7 @@ _CHANGING = frozenset(
         "staff.reset_factors",
         "staff.roles",
         "sessions.end",
+        "sessions.end_all",
         "devices.revoke",
         "requests.send",
         "outbox.change",
@@ -65,7 +67,7 @@ ROLES: Mapping[str, frozenset[str]] = {
             "requests.send",
         }
     ),
-    "Operator": frozenset({"outbox.read", "outbox.change", "mails.read", "mails.change", "apps.read"}),
+    "Operator": frozenset({"outbox.read", "outbox.change", "mails.read", "mails.change", "apps.read", "system.read"}),
     "Analyst": frozenset(),  # numbers, and nobody's data
     "Auditor": _READING,
     "Admin": ACTIONS,

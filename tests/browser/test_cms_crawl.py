@@ -10,7 +10,7 @@ from django.utils import timezone
 from playwright.sync_api import Page
 
 from api.cms.urls import urlpatterns
-from api.models import AppKey, BulkChange, Device, Job, OutboxMessage, Session, StaffSession
+from api.models import AppKey, AuditEntry, BulkChange, Device, Job, OutboxMessage, Session, StaffSession
 from tests import factories
 from tests.apis.images.rows import stored_image_of
 from tests.conftest import Person
@@ -44,6 +44,7 @@ def things(alice: Person, files: Path) -> dict[str, Any]:
         "organization_id": group.id,
         "image_uid": stored_image_of(alice.user, group, photo(), title=LONG, description=LONG, alt_text=LONG).uid,
         "message_id": message.id,
+        "platform": "ios",
         "kind": "auth.magic_code",
         "key_id": AppKey.objects.get().key_id,
         "name": "Support",
@@ -61,6 +62,8 @@ def test_every_page_is_quiet_accessible_and_fits(
     things["browser_id"] = session.id
     job = Job.objects.create(type="bulk.users.deactivate", owner_id=session.user_id)
     things["bulk_id"] = BulkChange.objects.create(verb="users.deactivate", total=5000, done=2340, job=job).id
+    things["job_id"] = Job.objects.create(type="audit.check", owner_id=session.user_id).id
+    things["entry_id"] = AuditEntry.objects.latest("id").id
     pictures = os.environ.get("CMS_PICTURES")
     faults = []
     for pattern in urlpatterns:

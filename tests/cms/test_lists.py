@@ -60,7 +60,7 @@ def test_a_table_holds_the_whole_list_as_it_is_narrowed(staff, new_user, setting
 
 
 def test_a_table_is_read_in_chunks(staff, new_user, monkeypatch):
-    monkeypatch.setattr("api.cms.lists._SHEET_CHUNK", 2)
+    monkeypatch.setattr("api.cms.lists._CHUNK", 2)
     made = [new_user(f"zoe{number}").username for number in range(5)]
     lines = table(staff.get("/cms/users/?as=csv"))
     assert [line[0] for line in lines[1:]] == [*reversed(made), staff.user.username]

@@ -14,7 +14,7 @@ from django.utils.timezone import now
 
 from api.apis.users import selectors as users
 from api.cms.urls import urlpatterns
-from api.models import BulkChange, Device, Job, OutboxMessage, SavedFilter, Session, StaffSession, User
+from api.models import AuditEntry, BulkChange, Device, Job, OutboxMessage, SavedFilter, Session, StaffSession, User
 from tests import factories
 from tests.apis.images.rows import image_of
 
@@ -40,6 +40,9 @@ def things(alice: Any, staff: Any) -> dict[str, Any]:
     job = Job.objects.create(type="bulk.users.deactivate", owner=staff.user)
     return {
         "bulk_id": BulkChange.objects.create(verb="users.deactivate", reason=SCRIPT, total=1, job=job).id,
+        "job_id": Job.objects.create(type="audit.check", owner=staff.user).id,
+        "entry_id": AuditEntry.objects.latest("id").id,
+        "platform": "ios",
         "kind": "auth.magic_code",
         "key_id": device.app_key.key_id,
         "session_id": Session.objects.get(live_device=device).id,
@@ -147,9 +150,11 @@ def test_what_is_not_there_is_a_page_with_the_request_id(staff):
             "name",
             "browser_id",
             "bulk_id",
+            "job_id",
+            "platform",
         ),
         "00000000-0000-7000-8000-000000000000",
-    )
+    ) | {"entry_id": "0"}
     for address in addresses(missing, [p.name for p in urlpatterns if p.pattern.converters and p.name in TO_BE_SEEN]):
         answer = staff.browser.get(address, headers={"x-request-id": "look-me-up"})
         assert answer.status_code == HTTPStatus.NOT_FOUND

@@ -14,6 +14,7 @@ from pytest_django import Settings
 
 from api import health
 from api.models import User
+from api.platform import stores
 from tests.http.answers import problem_of
 from tests.http.conftest import Send
 
@@ -164,7 +165,7 @@ def test_operators_see_which_store_is_down(send: Send, settings: Settings, datab
 def test_the_state_store_is_needed_and_the_cache_is_not(send: Send, settings: Settings) -> None:
     settings.REDIS_STATE_URL = "redis://127.0.0.1:1/0"
     assert send("GET", "/health/").status_code == 503
-    assert {check.name for check in health.checks() if check.is_needed} == {"database", "state"}
+    assert {check.name for check in stores.checks() if check.is_needed} == {"database", "state"}
 
 
 @pytest.mark.parametrize(
@@ -233,12 +234,12 @@ def test_probes_call_by_whatever_name_they_know(send: Send, path: str) -> None:
 
 def test_a_hung_store_costs_a_second_and_one_thread() -> None:
     release = threading.Event()
-    hung = health.Check("hung", lambda: release.wait(10) and None, is_needed=True)
+    hung = stores.Check("hung", lambda: release.wait(10) and None, is_needed=True)
     try:
-        assert hung.find() == health.Finding(False, None)
+        assert hung.find() == stores.Finding(False, None)
         # While the first question hangs there is no second one.
         threads = threading.active_count()
-        assert [hung.find() for _ in range(5)] == [health.Finding(False, None)] * 5
+        assert [hung.find() for _ in range(5)] == [stores.Finding(False, None)] * 5
         assert threading.active_count() == threads
     finally:
         release.set()

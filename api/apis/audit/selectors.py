@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from api.apis.orgs import selectors as orgs
+from api.exceptions import NotThere
 from api.models import ActorKind, ApiKey, AuditEntry, User
 from api.platform.callers import Caller
 from api.platform.ids import as_uuid
@@ -120,6 +121,16 @@ def entries_for_staff(filters: Mapping[str, Any], *, cursor: Cursor | None, limi
     page = page_of(rows, order=[Order("id", True)], cursor=cursor, limit=limit)
     _complete(page.rows)
     return page
+
+
+def entry_for_staff(entry_id: int) -> dict[str, Any]:
+    """One entry, with what was before and after. Raises NotThere."""
+    columns = (*_TIMELINE_COLUMNS, "on_behalf_of", "device_id", "number")
+    row: dict[str, Any] | None = AuditEntry.objects.filter(id=entry_id).values(*columns).first()
+    if row is None:
+        raise NotThere
+    _complete([row])
+    return row
 
 
 def _midnight(day: date) -> datetime:

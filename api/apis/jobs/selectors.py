@@ -1,7 +1,8 @@
 """Reading background work: the caller's own jobs, and for staff how the outbox does."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db.models import Q
@@ -9,6 +10,7 @@ from django.utils import timezone
 
 from api.exceptions import NotThere
 from api.models import Job, OutboxMessage
+from api.platform import outbox
 from api.platform.callers import Caller
 from api.platform.ids import as_uuid
 from api.platform.jobs import COLUMNS
@@ -76,9 +78,14 @@ _MESSAGE_COLUMNS = (
     "done_at",
     "failed_at",
     "request_id",
+    "job_id",
+    "job__type",
+    "job__state",
+    "job__progress",
+    "job__error",
+    "job__subject_id",
     "job__owner_id",
     "job__owner__username",
-    "job__progress",
 )
 
 
@@ -101,7 +108,11 @@ def messages_for_staff(*, state: str = "", cursor: Cursor | None, limit: int) ->
 
 def message_for_staff(message_id: uuid.UUID) -> dict[str, Any]:
     """A message with its arguments, which hold ids and no secrets. Raises NotThere."""
-    row = OutboxMessage.objects.filter(id=message_id).values(*_MESSAGE_COLUMNS, "arguments", "dedup_key").first()
+    row = (
+        OutboxMessage.objects.filter(id=message_id)
+        .values(*_MESSAGE_COLUMNS, "arguments", "dedup_key", "job__result")
+        .first()
+    )
     if row is None:
         raise NotThere
     return _with_state(row)
@@ -110,6 +121,28 @@ def message_for_staff(message_id: uuid.UUID) -> dict[str, Any]:
 def message_names_for_staff(message_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
     """The tasks of messages by their ids."""
     return dict(OutboxMessage.objects.filter(id__in=message_ids).values_list("id", "task"))
+
+
+def backlog_for_staff() -> outbox.Backlog:
+    """What is due and has not been taken up, and what has failed for good."""
+    return outbox.backlog()
+
+
+class Scheduled(NamedTuple):
+    """A task of the timetable, and when it last ended; None if that is longer ago than two of its turns."""
+
+    task: str
+    seconds: int
+    ended_at: datetime | None
+
+
+def schedule_for_staff(schedule: Mapping[str, int]) -> list[Scheduled]:
+    """The timetable with the last run of each task: looked for in the present slot and the two before it."""
+    now = int(timezone.now().timestamp())
+    slots = {f"schedule:{name}:{now // every - back}": name for name, every in schedule.items() for back in range(3)}
+    ended = OutboxMessage.objects.filter(dedup_key__in=slots, done_at__isnull=False).order_by("done_at")
+    last = {slots[key]: at for key, at in ended.values_list("dedup_key", "done_at") if key}
+    return [Scheduled(name, every, last.get(name)) for name, every in sorted(schedule.items())]
 
 
 def _with_state(row: dict[str, Any]) -> dict[str, Any]:

@@ -104,6 +104,22 @@ def discard_message(caller: Caller, *, message_id: uuid.UUID) -> None:
     message.delete()
 
 
+@transactional
+def stop_job(caller: Caller, *, message_id: uuid.UUID) -> None:
+    """Calls off the job whose message this is, whoever has asked for it; harmless when it has ended.
+
+    Raises Forbidden, NotThere, JobStays.
+    """
+    staff.require(caller, "outbox.change")
+    job = Job.objects.filter(message=message_id).first()
+    if job is None:
+        raise NotThere
+    if job.subject_id is not None:
+        raise JobStays
+    if jobs.revoke(job.id):
+        audit.record(caller, "job.revoked", target_kind="job", target_id=job.id)
+
+
 def _failed_message(caller: Caller, message_id: uuid.UUID) -> OutboxMessage:
     staff.require(caller, "outbox.change")
     message = OutboxMessage.objects.select_for_update().filter(id=message_id).first()

@@ -9,8 +9,9 @@ from django.template.loader import render_to_string
 
 from api.apis.notifications.selectors import MAIL_KINDS, Template, mail_template, original_template
 from api.exceptions import InvalidInput, NotThere
-from api.models import MailTemplate, Notification
-from api.platform import audit, mail, staff
+from api.models import MailTemplate, Notification, User
+from api.models.base import uuid7
+from api.platform import audit, mail, outbox, staff
 from api.platform.callers import Caller
 from api.platform.mail import Mail
 from api.platform.transactions import transactional
@@ -77,6 +78,23 @@ def _require_placeholders(kind: str, template: Template) -> None:
             raise InvalidInput.of(field, "placeholder", f"Placeholders of this mail: {known}.")
         if not text.strip() or (field == "subject" and len(text) > 200) or len(text) > 10_000:
             raise InvalidInput.of(field, "invalid", "Between 1 and 200 (subject) or 10,000 (body) characters.")
+
+
+@transactional
+def send_sample_later(caller: Caller, *, kind: str, template: Template) -> None:
+    """Mails staff these texts with examples in their places, to their own address. Raises Forbidden, NotThere, InvalidInput."""
+    staff.require(caller, "mails.change")
+    _require_placeholders(kind, template)
+    sample = {"user_id": str(caller.user_id), "kind": kind, "template": list(template), "reference": str(uuid7())}
+    outbox.enqueue("notifications.send_sample", sample, about=caller.user_id)
+    audit.record(caller, "mail_template.tried", target_kind="mail_template", target_id=kind)
+
+
+def send_sample(*, user_id: uuid.UUID, kind: str, template: Template, reference: str) -> None:
+    """Raises MailNotTaken."""
+    to = User.objects.filter(id=user_id, is_active=True, is_staff=True).values_list("email", flat=True).first()
+    if to:
+        mail.send(rendered(template, to=to, values=MAIL_KINDS[kind].samples), reference=reference)
 
 
 @transactional

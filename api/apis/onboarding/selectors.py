@@ -1,7 +1,7 @@
 """Reading devices, for staff: nothing here is narrowed to a caller, and only the CMS may ask."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db.models import Q
@@ -128,6 +128,19 @@ def app_key_for_staff(key_id: str) -> dict[str, Any]:
 
 
 def app_versions_for_staff() -> list[dict[str, Any]]:
-    """The minimum version of each platform that has one."""
-    rows = AppVersion.objects.order_by("platform").values("platform", "minimum_version", "store_url", "updated_at")
-    return [_named({**row}) for row in rows]
+    """Each platform with its minimum version, if it has one."""
+    columns = ("minimum_version", "store_url", "updated_at")
+    rows = {row["platform"]: row for row in AppVersion.objects.values("platform", *columns)}
+    return [{"code": code, "platform": name, **_without("platform", rows.get(code, {}))} for code, name in PLATFORMS]
+
+
+def app_version_for_staff(platform: str) -> dict[str, Any]:
+    """What is served of a platform's app, with the platform's `name`. Raises NotThere."""
+    for row in app_versions_for_staff():
+        if row["code"] == platform:
+            return {**row, "name": row["platform"]}
+    raise NotThere
+
+
+def _without(name: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key != name}

@@ -27,7 +27,7 @@ class MessagesView(ListPage):
     form_class = MessageSearchForm
     columns = (
         Column("task", _("Work"), "message"),
-        Column("state", _("State"), "message_state"),
+        Column("state", _("State"), "message_progress"),
         Column("attempts", _("Attempts")),
         Column("created_at", _("Written"), "time"),
         Column("due_at", _("Due"), "time"),
@@ -52,7 +52,9 @@ class MessageView(StaffPage):
     def get(self, request: HttpRequest, message_id: uuid.UUID) -> HttpResponse:
         message = jobs.message_for_staff(message_id)
         entries = audit.latest_entries_for_staff(target_kind="outbox_message", target_id=message_id, limit=_PART_LIMIT)
-        return self.page("cms/jobs/detail.html", {"message": message, "entries": entries})
+        is_part = "HX-Request" in request.headers
+        template = "cms/jobs/course.html" if is_part else "cms/jobs/detail.html"
+        return self.page(template, {"message": message, "entries": entries})
 
 
 class _MessageChange(ConfirmedChange):
@@ -62,6 +64,23 @@ class _MessageChange(ConfirmedChange):
     def subject(self) -> Subject:
         message = jobs.message_for_staff(self.kwargs["message_id"])
         return Subject(message["task"], reverse("cms:job", args=[message["id"]]))
+
+
+class StopView(_MessageChange):
+    heading = _("Call {name} off?")
+    effects = (
+        _("It goes no further, and is not tried again. What it has done so far stays."),
+        _("Whoever asked for it sees that it was called off."),
+    )
+    button = _("Call off")
+    done = _("{name} is called off.")
+
+    def subject(self) -> Subject:
+        # Its own page is gone afterwards.
+        return super().subject()._replace(address=reverse("cms:jobs"))
+
+    def perform(self, caller: Caller) -> None:
+        job_services.stop_job(caller, message_id=self.kwargs["message_id"])
 
 
 class RetryView(_MessageChange):

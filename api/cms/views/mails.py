@@ -40,6 +40,8 @@ class MailView(StaffPage):
         form = MailForm(request.POST)
         if form.is_valid() and "keep" in request.POST:
             return self._kept(form)
+        if form.is_valid() and "try" in request.POST:
+            return self._tried(form)
         return self._form(form, HTTPStatus.OK if form.is_valid() else HTTPStatus.UNPROCESSABLE_ENTITY)
 
     def _kept(self, form: MailForm) -> HttpResponse:
@@ -52,6 +54,17 @@ class MailView(StaffPage):
             return self._form(form, HTTPStatus.UNPROCESSABLE_ENTITY)
         messages.success(self.request, gettext("The texts are in force from the next mail on."))
         return HttpResponseRedirect(reverse("cms:mail", args=[kind]))
+
+    def _tried(self, form: MailForm) -> HttpResponse:
+        """Mails it to whoever asks, and shows the form as it was."""
+        try:
+            caller = caller_of(self.request, reason=form.cleaned_data["reason"])
+            notification_services.send_sample_later(caller, kind=self.kwargs["kind"], template=_typed(form))
+        except InvalidInput as refusal:
+            add_errors(form, refusal)
+            return self._form(form, HTTPStatus.UNPROCESSABLE_ENTITY)
+        messages.success(self.request, gettext("A mail with examples is on its way to your own address."))
+        return self._form(form)
 
     def _form(self, form: MailForm, status: HTTPStatus = HTTPStatus.OK) -> HttpResponse:
         kind = notifications.mail_kind_for_staff(self.kwargs["kind"])

@@ -4,7 +4,6 @@ import argparse
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import IntegrityError
 
 from api.apis.onboarding import services
 from api.exceptions import InvalidInput
@@ -60,7 +59,7 @@ class Command(BaseCommand):
     def _create(self, key_id: str, platform: str, terms: dict[str, Any]) -> None:
         try:
             _, secret = services.create_app_key(callers.command(), key_id=key_id, platform=platform, terms=terms)
-        except IntegrityError:
+        except services.AppKeyTaken:
             raise CommandError(f"there is an app key {key_id} already") from None
         self.stdout.write(f"key id: {key_id}\nsecret: {b64url(secret)}")
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.contrib.sessions.models import Session as BrowserSession
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from api.apis.auth import services
@@ -22,5 +21,5 @@ class Command(BaseCommand):
         # In batches: each is a transaction of its own, and whoever interrupts this begins again where it stopped.
         while some := services.end_everybodys(callers.command()):
             ended += some
-        browsers, _ = BrowserSession.objects.all().delete()
+        browsers = services.end_everybodys_browsers()
         self.stdout.write(f"{ended} sessions of devices and {browsers} of staff have ended.")

@@ -30,6 +30,7 @@ from api.apis.auth.services.codes import mailed_code, request_magic_code, sign_i
 from api.apis.auth.services.deletion import delete_account, delete_person, own_erasure, restore_person
 from api.apis.auth.services.ending import (
     end_everybodys,
+    end_everybodys_browsers,
     end_expired,
     end_other_sessions,
     end_sessions,
@@ -170,6 +171,7 @@ __all__ = [
     "end_browser",
     "end_browsers",
     "end_everybodys",
+    "end_everybodys_browsers",
     "end_expired",
     "end_other_sessions",
     "end_overdue_viewings",

@@ -105,6 +105,11 @@ def end_everybodys(caller: Caller, *, most: int = 200) -> int:
     return len(ids)
 
 
+def end_everybodys_browsers() -> int:
+    """Signs all staff out of the pages; returns how many browsers that were."""
+    return BrowserSession.objects.all().delete()[0]
+
+
 @transactional
 def end_expired(*, most: int = 200) -> int:
     """Ends up to `most` sessions that nobody may refresh any more; returns how many."""

@@ -4,6 +4,7 @@ them in).
 
 from api.apis.onboarding.services.app_keys import (
     APP_KEY_TERMS,
+    AppKeyTaken,
     activate_app_key,
     block_app_key,
     change_app_key,
@@ -11,6 +12,7 @@ from api.apis.onboarding.services.app_keys import (
     reseal_app_keys,
     set_app_key_status,
     set_minimum_version,
+    succeed_app_key,
 )
 from api.apis.onboarding.services.attestations import (
     attest_device,
@@ -30,6 +32,7 @@ from api.apis.onboarding.services.devices import (
 
 __all__ = [
     "APP_KEY_TERMS",
+    "AppKeyTaken",
     "DeviceAlreadyActive",
     "DeviceKey",
     "InstallConflict",
@@ -48,4 +51,5 @@ __all__ = [
     "rotate_key",
     "set_app_key_status",
     "set_minimum_version",
+    "succeed_app_key",
 ]

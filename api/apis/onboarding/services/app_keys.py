@@ -2,17 +2,27 @@
 
 import secrets
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
-from api.exceptions import InvalidInput
+from api.exceptions import ApiError, InvalidInput, NotThere
 from api.models import AppKey, AppKeyStatus, AppVersion
 from api.platform import app_versions, audit, device_keys, keys, staff
 from api.platform.callers import Caller
 from api.platform.transactions import transactional
+
+
+class AppKeyTaken(ApiError):
+    """There is an app key of this id."""
+
+    status = HTTPStatus.CONFLICT
+    code = "app_key_taken"
+    title = "There is an app key of this id already"
+
 
 # What may be said of an app key beside its platform; absent builds and an empty address set nothing.
 APP_KEY_TERMS = ("minimum_build", "maximum_build", "registrations_per_minute", "store_url")
@@ -24,8 +34,9 @@ def create_app_key(
 ) -> tuple[AppKey, bytes]:
     """A new app key and its secret, which nothing can show again. `terms` holds APP_KEY_TERMS.
 
-    Raises InvalidInput, and IntegrityError when the id is taken.
+    Raises Forbidden, InvalidInput, AppKeyTaken.
     """
+    staff.require(caller, "apps.change")
     if not device_keys.is_app_key_id(key_id):
         raise InvalidInput.of("key_id", "invalid", "Lower-case letters, digits, dots, hyphens and underscores.")
     secret = secrets.token_bytes(32)
@@ -36,9 +47,30 @@ def create_app_key(
         created_by_id=caller.user_id,
     )
     changes = _set_terms(app_key, terms or {})
-    app_key.save(force_insert=True)
+    try:
+        with transaction.atomic():
+            app_key.save(force_insert=True)
+    except IntegrityError:
+        raise AppKeyTaken from None
     audit.record(caller, "app_key.created", target_kind="app_key", target_id=key_id, changes=changes)
     return app_key, secret
+
+
+@transactional
+def succeed_app_key(caller: Caller, *, key_id: str, successor_id: str) -> bytes:
+    """Makes a key for the next builds on the same terms, and returns its secret, which nothing can show again. The present
+    one is deprecated: what has shipped with it goes on. Raises Forbidden, NotThere, InvalidInput, AppKeyTaken.
+    """
+    staff.require(caller, "apps.change")
+    present = AppKey.objects.select_for_update().filter(key_id=key_id).first()
+    if present is None:
+        raise NotThere
+    # Without the builds: they are what tells the releases apart.
+    terms = {name: getattr(present, name) for name in ("registrations_per_minute", "store_url")}
+    _, secret = create_app_key(caller, key_id=successor_id, platform=present.platform, terms=terms)
+    if present.status == AppKeyStatus.ACTIVE:
+        set_app_key_status(caller, key_id=key_id, status=AppKeyStatus.DEPRECATED)
+    return secret
 
 
 @transactional
@@ -117,8 +149,9 @@ def activate_app_key(caller: Caller, *, key_id: str) -> None:
 def set_minimum_version(caller: Caller, *, platform: str, minimum_version: str, store_url: str) -> None:
     """Has apps of a platform below `minimum_version` (numbers and dots) told to upgrade, at `store_url`; "0" has none.
 
-    Every process goes by it within five seconds. Raises InvalidInput.
+    Every process goes by it within five seconds. Raises Forbidden, InvalidInput.
     """
+    staff.require(caller, "apps.change")
     app = AppVersion(platform=platform, minimum_version=minimum_version, store_url=store_url)
     if not app_versions.is_version(minimum_version):
         raise InvalidInput.of("minimum_version", "invalid", "One to four numbers with dots between them.")

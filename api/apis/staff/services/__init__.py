@@ -12,6 +12,7 @@ from api.apis.staff.services.bulk import (
 )
 from api.apis.staff.services.figures import roll_up
 from api.apis.staff.services.filters import TooManyFilters, delete_filter, move_filter, record_table, save_filter
+from api.apis.staff.services.system import begin_ending_everybody, begin_trail_check, check_trail, end_everybody
 
 __all__ = [
     "BULK_MOST",
@@ -20,7 +21,11 @@ __all__ = [
     "TooManyAtOnce",
     "TooManyFilters",
     "begin_bulk",
+    "begin_ending_everybody",
+    "begin_trail_check",
+    "check_trail",
     "delete_filter",
+    "end_everybody",
     "move_filter",
     "record_table",
     "roll_up",
