@@ -1,4 +1,4 @@
-"""What a list or a look-up costs as the tables grow: the same calls over 10,000 contacts and over 1,000,000.
+"""What a list, a look-up or a creation costs as the tables grow: the same calls over 10,000 contacts and over 1,000,000.
 
     DATABASE_URL=mysql://… REDIS_STATE_URL=redis://… REDIS_CACHE_URL=redis://… python benchmarks/bench_growth.py [contacts]
 
@@ -81,12 +81,14 @@ def grown(contacts: int) -> Iterator[Grown]:
         for name, call in calls.items():
             attempt = phone.prepare(call)
             path = attempt.url.partition(str(server.port))[2]
-            requests[name] = request_bytes(attempt.method, path, server.port, headers=attempt.headers)
+            requests[name] = request_bytes(
+                attempt.method, path, server.port, headers=attempt.headers, body=attempt.body or b""
+            )
         yield Grown(server, requests)
 
 
 def calls_of(phone: Client, organization: str, contact: str) -> Iterator[tuple[str, Call]]:
-    """Every order's first page and a later one, in one organization and over all of the person's; look-ups."""
+    """Every order's first page and a later one, in one organization and over all of the person's; look-ups; a creation."""
     for sort in [*SORTS, *(f"-{name}" for name in SORTS)]:
         for where, narrowed in (("one organization", f"filter%5Borg%5D={organization}&"), ("all", "")):
             query = f"{narrowed}sort={sort}&limit=100"
@@ -103,6 +105,9 @@ def calls_of(phone: Client, organization: str, contact: str) -> Iterator[tuple[s
     yield "a contact by its id", Call("GET", f"contacts/{identity}/")
     yield "an organization", Call("GET", f"orgs/{organization}/")
     yield "users/me", Call("GET", "users/me/")
+    emails = [{"label": "work", "value": "grace@example.com", "is_primary": True}]
+    body = {"organization": organization, "display_name": "Grace Hopper", "first_name": "Grace", "emails": emails}
+    yield "create a contact", Call.of_json("POST", "contacts/", body)
 
 
 if __name__ == "__main__":

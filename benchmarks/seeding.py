@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 from django.db import connection
 
-from api.models import Contact, Organization, Tag, TagLink, User
+from api.apis.contacts.services.finding import index_new
+from api.models import Contact, ContactIdentity, ContactTerm, Organization, Tag, TagLink, User
 from api.platform import kinds, search
 from tests import factories
 
@@ -44,12 +45,14 @@ def seed(user_id: str, contacts: int) -> Seeded:
     organization = factories.group(User.objects.get(id=user_id), name="Benchmark")
     rows = [_contact(organization, user_id, number) for number in range(1, min(contacts, _MADE) + 1)]
     Contact.objects.bulk_create(rows, batch_size=500)
+    index_new(rows)
     _tag(organization, rows)
     for first in range(_MADE, contacts, _MADE):
         _copy(organization, first)
     Organization.objects.filter(id=organization.id).update(change_seq=contacts)
+    tables = ", ".join(model._meta.db_table for model in (Contact, ContactIdentity, ContactTerm))
     with connection.cursor() as cursor:
-        cursor.execute(f"ANALYZE TABLE {Contact._meta.db_table}" if connection.vendor == "mysql" else "ANALYZE")
+        cursor.execute(f"ANALYZE TABLE {tables}" if connection.vendor == "mysql" else "ANALYZE")
     return Seeded(organization.slug, rows[len(rows) // 2].slug)
 
 
@@ -98,22 +101,30 @@ def _contact(organization: Organization, user_id: str, number: int) -> Contact:
 
 
 def _copy(organization: Organization, first: int) -> None:
-    """Copies the first contacts of the organization under the numbers behind `first` (MariaDB)."""
-    columns = {field.column: field.column for field in Contact._meta.concrete_fields}
-    columns["id"] = "CONCAT('01900000-0000-7000-8000-', LPAD(HEX(change_seq + %s), 12, '0'))"
-    columns["change_seq"] = "change_seq + %s"
+    """Copies the first contacts of the organization under the numbers behind `first` (MariaDB), with all by which they may
+    be duplicates of others, and the words of their names.
+    """
+    new_id = "CONCAT('01900000-0000-7000-8000-', LPAD(HEX(contact.change_seq + %(first)s), 12, '0'))"
+    columns = {field.column: f"contact.{field.column}" for field in Contact._meta.concrete_fields}
+    columns |= {"id": new_id, "change_seq": "contact.change_seq + %(first)s"}
     for name in ("slug", "display_name_key", "first_name_key", "last_name_key", "email_key"):
-        columns[name] = f"CONCAT({name}, '-', %s)"
+        columns[name] = f"CONCAT(contact.{name}, '-', %(first)s)"
     for name in ("created_at", "updated_at"):
-        columns[name] = f"{name} + INTERVAL %s SECOND"
-    table = Contact._meta.db_table
-    statement = (
-        f"INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(columns.values())} FROM {table}"
-        " WHERE organization_id = %s AND change_seq <= %s"
-    )
-    copied = [first] * sum("%s" in expression for expression in columns.values())
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [*copied, str(organization.id), _MADE])
+        columns[name] = f"contact.{name} + INTERVAL %(first)s SECOND"
+    found_by = {"organization_id": "contact.organization_id", "contact_id": new_id}
+    values = {**found_by, "value": "CONCAT(value, '-', %(first)s)", "is_repeat": "is_repeat"}
+    terms = {**found_by, "term": "CONCAT(term, '-', %(first)s)", "weight": "weight"}
+    for table, copied, source in (
+        ("contact", columns, "contact WHERE"),
+        ("contact_identity", values, "contact JOIN contact_identity one ON one.contact_id = contact.id WHERE"),
+        ("contact_term", terms, "contact JOIN contact_term one ON one.contact_id = contact.id WHERE weight = 8 AND"),
+    ):
+        statement = (
+            f"INSERT INTO {table} ({', '.join(copied)}) SELECT {', '.join(copied.values())} FROM {source}"
+            " contact.organization_id = %(organization)s AND contact.change_seq <= %(made)s"
+        )
+        with connection.cursor() as cursor:
+            cursor.execute(statement, {"first": first, "organization": str(organization.id), "made": _MADE})
 
 
 if __name__ == "__main__":
