@@ -150,6 +150,7 @@ def _caller_of(request: ApiRequest) -> Caller:
             device_id=claims.device_id,
             session_id=claims.session_id,
             is_guest=claims.is_guest,
+            memberships=request.memberships,
             address=address,
             request_id=request_id,
         )
@@ -159,6 +160,7 @@ def _caller_of(request: ApiRequest) -> Caller:
             channel=Channel.API,
             key_id=key.id,
             scopes=key.scopes,
+            memberships=request.memberships,
             address=address,
             request_id=request_id,
         )

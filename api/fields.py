@@ -19,9 +19,10 @@ from api.models.base import ascii_domain, identity_of
 from api.parsers import Part
 from api.platform.ids import as_uuid
 from api.platform.keys import unb64url
+from api.requests import CONTROLS
 
 LANGUAGE = r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}"
-_ALLOWED_CONTROLS = {"\t", "\n"}  # in multi-line text
+_UNLINED_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # but tab and newline
 _EARLIEST_BIRTH = datetime.date(1850, 1, 1)
 _E164_MAX_CHARS = 16  # a plus sign and fifteen digits
 
@@ -73,8 +74,8 @@ class TextField(serializers.CharField):
         if not isinstance(data, str):
             self.fail("type")
         text = _normalised(self, super().to_internal_value(data))
-        allowed = _ALLOWED_CONTROLS if self.is_multiline else set()
-        if any(unicodedata.category(character) == "Cc" and character not in allowed for character in text):
+        refused = _UNLINED_CONTROLS if self.is_multiline else CONTROLS
+        if refused.search(text):
             self.fail("control")
         return text
 
@@ -182,8 +183,7 @@ class EmailField(serializers.EmailField):
         if not isinstance(data, str):
             self.fail("type")
         address = _normalised(self, super().to_internal_value(data))
-        has_controls = any(unicodedata.category(character) == "Cc" for character in address)
-        if has_controls or not _has_domain(address) or len(identity_of(address).encode()) > 254:
+        if CONTROLS.search(address) or not _has_domain(address) or len(identity_of(address).encode()) > 254:
             self.fail("invalid")
         return address
 

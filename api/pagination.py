@@ -4,9 +4,9 @@ A view states what its list knows (`ListRules`); `parse` turns a request's query
 answers with a `Page`; `envelope` is the body. Anything that the rules do not know is refused.
 """
 
+import functools
 import hashlib
 import hmac
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -19,7 +19,7 @@ from api.exceptions import ApiError, InvalidInput
 from api.platform.keys import b64url, purpose_key, unb64url
 from api.platform.keyset import Cursor, Page
 from api.renderers import to_json
-from api.requests import ApiRequest, UnknownParameter, shown
+from api.requests import CONTROLS, ApiRequest, UnknownParameter, shown
 from api.throttling import principal_of
 
 
@@ -44,6 +44,14 @@ class ListRules:
     filters: Mapping[str, Callable[[str], Any]] = field(default_factory=dict)
     has_search: bool = False
     is_paged: bool = True
+
+    @functools.cached_property
+    def parameters(self) -> frozenset[str]:
+        """What may stand in the query."""
+        known = {"sort", *(f"filter[{name}]" for name in self.filters)}
+        known |= {"q"} if self.has_search else set()
+        known |= {"cursor", "limit", "total", "fields"} if self.is_paged else set()
+        return frozenset(known)
 
 
 class Window(TypedDict):
@@ -79,11 +87,8 @@ PARAMETER_MAX_CHARS = 2000
 def parse(request: ApiRequest, rules: ListRules) -> ListQuery:
     """The request's list query. Raises UnknownParameter, InvalidInput, InvalidCursor."""
     given: dict[str, str] = {}
-    known = {"sort", *(f"filter[{name}]" for name in rules.filters)}
-    known |= {"q"} if rules.has_search else set()
-    known |= {"cursor", "limit", "total", "fields"} if rules.is_paged else set()
     for name, values in request.query_params.lists():
-        if name not in known or len(values) != 1:
+        if name not in rules.parameters or len(values) != 1:
             raise UnknownParameter(parameter=shown(name))
         given[name] = _clean(name, values[0])
     fingerprint = _fingerprint(request, given)
@@ -119,8 +124,7 @@ def boolean(value: str) -> bool:
 
 
 def _clean(name: str, value: str) -> str:
-    has_controls = any(unicodedata.category(character) == "Cc" for character in value)
-    if has_controls or len(value) > PARAMETER_MAX_CHARS or (name == "q" and len(value) > SEARCH_MAX_CHARS):
+    if CONTROLS.search(value) or len(value) > PARAMETER_MAX_CHARS or (name == "q" and len(value) > SEARCH_MAX_CHARS):
         raise InvalidInput.of(name, "invalid", "Too long, or with characters that are not taken.")
     return value
 

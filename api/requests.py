@@ -1,12 +1,13 @@
 """The request as views see it: typed, with the caller already proven."""
 
-import dataclasses
 import functools
 import ipaddress
+import re
+import uuid
 from collections.abc import Collection
 from functools import cached_property
 from http import HTTPStatus
-from typing import cast
+from typing import Any, cast
 from urllib.parse import quote
 
 from django.conf import settings
@@ -19,13 +20,16 @@ from api.models import AppKey, Device
 from api.platform import app_versions
 from api.platform.api_keys import KeyClaims
 from api.platform.bodies import Body
-from api.platform.callers import Caller
+from api.platform.callers import Caller, Member
 from api.platform.memberships import Memberships
 from api.platform.signing import Target
 from api.platform.tokens import Claims
 
 # Where the environment of a request has its body, if that was collected before (`core.wsgi`).
 ARRIVED = "handset.body"
+# The control characters of Unicode (Cc), all of them.
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
 # What a form may have around its file: boundaries, headers, other fields.
 _FORM_MAX_BYTES = 64 * 1024
 
@@ -50,10 +54,18 @@ class ApiRequest(Request):
     signing_app_key: AppKey | None
     # The API key of a service, which comes without a device.
     api_key: KeyClaims | None
+    # Where the caller is a member, as the gate finds it; the caller's own are these.
+    memberships: dict[uuid.UUID, Member]
+
+    def __init__(self, request: HttpRequest, **kwargs: Any) -> None:
+        super().__init__(request, **kwargs)
+        # DRF looks for them here in vain, each time, before it asks the request beneath.
+        self.method, self.META = request.method, request.META
 
     def begin(self) -> None:
         """Nothing is known yet."""
         self.claims, self.signing_device, self.signing_app_key, self.api_key = None, None, None, None
+        self.memberships = {}
 
     @cached_property
     def content(self) -> Body:
@@ -81,7 +93,7 @@ class ApiRequest(Request):
 
     def enter(self, memberships: Memberships) -> None:
         """Gives the caller the memberships that the gate has found."""
-        self.caller = dataclasses.replace(self.caller, memberships=memberships)
+        self.memberships.update(memberships)
 
 
 class UnknownParameter(ApiError):

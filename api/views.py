@@ -106,6 +106,11 @@ class ApiView(APIView):
     request: ApiRequest
     decision: Decision = NOTHING_COUNTED
 
+    @property
+    def allowed_methods(self) -> list[str]:
+        view: Any = type(self)  # a class can be hashed, which its stubs do not know
+        return _methods_of(view)
+
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         parsers: list[BaseParser] = self.get_parsers()
         return ApiRequest(
@@ -285,6 +290,11 @@ class ApiView(APIView):
             response["Deprecation"] = f"@{self.deprecation.since.timestamp():.0f}"
             response["Sunset"] = http_date(self.deprecation.sunset.timestamp())
         return response
+
+
+@functools.cache
+def _methods_of(view: type[ApiView]) -> list[str]:
+    return [name.upper() for name in view.http_method_names if hasattr(view, name)]
 
 
 @functools.cache

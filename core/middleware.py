@@ -26,6 +26,7 @@ from api import problems
 from api.aliases import API_PREFIXES
 from api.exceptions import ApiError, TemporarilyUnavailable
 from api.platform import metrics, telemetry, traffic
+from api.platform.ids import spelled
 
 log = structlog.get_logger("handset.request")
 
@@ -91,8 +92,8 @@ class RequestLogMiddleware:
             status=response.status_code,
             code=code,
             duration_ms=round(seconds * 1000, 1),
-            user=str(caller.user_id) if caller and caller.user_id else None,
-            device=str(caller.device_id) if caller and caller.device_id else None,
+            user=spelled(caller.user_id) if caller and caller.user_id else None,
+            device=spelled(caller.device_id) if caller and caller.device_id else None,
         )
 
 

@@ -95,6 +95,8 @@ def _canonical(values: Any) -> bytes:
 
 def _plain(value: Any) -> Any:
     match value:
+        case str():
+            return str(value)
         case dict():
             return {str(name): _plain(each) for name, each in value.items()}
         case list() | tuple():

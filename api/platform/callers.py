@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from api.models import ActorKind, Channel
+from api.platform.ids import spelled
 
 
 class Member(NamedTuple):
@@ -58,7 +59,7 @@ class Caller:
 
 def principal_of(user_id: uuid.UUID) -> str:
     """A person as a principal."""
-    return f"u:{user_id}"
+    return f"u:{spelled(user_id)}"
 
 
 def command(reason: str = "") -> Caller:

@@ -1,11 +1,12 @@
 """Names for people: slugs that stay unique and never look like a UUID."""
 
+import base64
+import functools
 import re
 import secrets
 import unicodedata
 import uuid
 
-_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 _SLUG_MAX = 60  # characters of a slug, its suffix included
 
 
@@ -16,8 +17,12 @@ def slug_for(name: str) -> str:
     """
     ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     stem = re.sub(r"[^a-z0-9]+", "-", ascii_name)[: _SLUG_MAX - 7].strip("-")
-    suffix = "".join(secrets.choice(_BASE32) for _ in range(6))
+    suffix = base64.b32encode(secrets.token_bytes(5))[:6].decode().lower()
     return f"{stem}-{suffix}" if stem else f"x-{suffix}"
+
+
+# The text of an id. Each request writes those of its caller several times.
+spelled = functools.lru_cache(4096)(str)
 
 
 def as_uuid(text: str) -> uuid.UUID | None:

@@ -21,6 +21,7 @@ from api.exceptions import TemporarilyUnavailable
 from api.models import Membership
 from api.platform import state
 from api.platform.callers import Member
+from api.platform.ids import spelled
 from api.platform.statements import Rows, statement
 
 CACHE_SECONDS = 900
@@ -59,11 +60,11 @@ end
 
 
 def entry_key(user_id: uuid.UUID) -> str:
-    return f"members:{user_id}"
+    return f"members:{spelled(user_id)}"
 
 
 def version_key(user_id: uuid.UUID) -> str:
-    return f"members:{user_id}:version"
+    return f"members:{spelled(user_id)}:version"
 
 
 def of_person(user_id: uuid.UUID) -> Memberships:

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from api.models import EndReason, Session
 from api.platform import outbox, state
+from api.platform.ids import spelled
 from api.platform.transactions import is_read_only
 
 
@@ -27,7 +28,7 @@ _MARGIN_SECONDS = 60  # beyond the token's life: clocks of several servers
 
 
 def mark_key(session_id: uuid.UUID) -> str:
-    return f"revoked:session:{session_id}"
+    return f"revoked:session:{spelled(session_id)}"
 
 
 def state_of(session_id: uuid.UUID) -> SessionState:

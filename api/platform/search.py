@@ -13,6 +13,8 @@ _LAST = "\U0010ffff"
 
 def folded(text: str) -> str:
     """`text` without case and accents: what words and sort keys are made of."""
+    if text.isascii():
+        return text.lower()
     decomposed = unicodedata.normalize("NFKD", text)
     bare = "".join(character for character in decomposed if not unicodedata.combining(character))
     return unicodedata.normalize("NFKC", bare.casefold())

@@ -4,6 +4,7 @@ Without REDIS_STATE_URL there is none, and the mechanisms above this module use 
 """
 
 import functools
+import hashlib
 import os
 import threading
 import time
@@ -79,6 +80,12 @@ def script(source: str) -> Script:
     return _script(settings.REDIS_STATE_URL, source)
 
 
+@functools.cache
+def _digest_of(source: str) -> str:
+    """By what Redis knows a script."""
+    return hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
+
+
 class _Line(threading.local):
     """The connection that this thread has for `call`: to take one from the pool each time costs as much as the call."""
 
@@ -94,7 +101,7 @@ def call(source: str, keys: Sequence[str], args: Sequence[int]) -> Any:
 
     It may run twice where the connection breaks: what it does then must at worst be too careful.
     """
-    command = (script(source).sha, len(keys), *keys, *args)
+    command = (_digest_of(source), len(keys), *keys, *args)
     whose = (os.getpid(), settings.REDIS_STATE_URL)
     if _line.whose == whose:
         # The server may have closed it since, where it was started anew.

@@ -15,7 +15,7 @@ import functools
 import json
 import threading
 import uuid
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from datetime import UTC
 from typing import Any, NamedTuple, Self, cast
 
@@ -78,14 +78,17 @@ def read(rows: Rows, alias: str) -> list[dict[str, Any]]:
 def insert(rows: Sequence[Model]) -> None:
     """Stores new rows of one model in one statement, as `bulk_create` does; keys that the database gives stay unknown."""
     compiled = _kept.insertion(type(rows[0]))
-    connection = compiled.connection
-    params = [
-        field.get_db_prep_save(field.pre_save(row, add=True), connection) for row in rows for field in compiled.fields
-    ]
-    with connection.cursor() as cursor:
-        cursor.execute(compiled.sql + compiled.another_row * (len(rows) - 1), params)
+    compiled.run([[field.pre_save(row, add=True) for field in compiled.fields] for row in rows])
     for row in rows:
-        row._state.adding, row._state.db = False, connection.alias
+        row._state.adding, row._state.db = False, compiled.connection.alias
+
+
+def insert_values(model: type[Model], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Stores new rows of a model, each given by its columns, all of them, in one statement. Where nobody needs the models,
+    to make them costs more than to store them.
+    """
+    compiled = _kept.insertion(model)
+    compiled.run([[row[field.attname] for field in compiled.fields] for row in rows])
 
 
 class _Slot(Expression):
@@ -135,6 +138,12 @@ class _Insertion(NamedTuple):
     sql: str
     another_row: str
     fields: "list[Field[Any, Any]]"
+
+    def run(self, rows: Sequence[Sequence[Any]]) -> None:
+        writes = [field.get_db_prep_save for field in self.fields]
+        params = [write(value, self.connection) for row in rows for write, value in zip(writes, row, strict=True)]
+        with self.connection.cursor() as cursor:
+            cursor.execute(self.sql + self.another_row * (len(rows) - 1), params)
 
 
 def _compiled(build: Callable[..., Rows], outline: Any, shape: Shape, alias: str) -> _Selection | None:

@@ -8,7 +8,7 @@ import phonenumbers
 from api.apis.contacts.services import identities
 from api.models import Contact, ContactTerm
 from api.platform import search
-from api.platform.statements import insert
+from api.platform.statements import insert_values
 
 KEYS = ("display_name_key", "first_name_key", "last_name_key", "email_key")
 
@@ -66,16 +66,15 @@ def unindex(contact: Contact) -> None:
     ContactTerm.objects.filter(contact=contact).delete()
 
 
-def _terms(contact: Contact, weights: Mapping[str, int]) -> list[ContactTerm]:
-    return [
-        ContactTerm(organization_id=contact.organization_id, term=word, contact=contact, weight=weight)
-        for word, weight in weights.items()
-    ]
+def _terms(contact: Contact, weights: Mapping[str, int]) -> list[dict[str, Any]]:
+    """The rows of ContactTerm."""
+    of_contact = {"organization_id": contact.organization_id, "contact_id": contact.id}
+    return [{**of_contact, "term": word, "weight": weight} for word, weight in weights.items()]
 
 
-def _insert(terms: Sequence[ContactTerm]) -> None:
+def _insert(terms: Sequence[Mapping[str, Any]]) -> None:
     for first in range(0, len(terms), _WORDS_AT_ONCE):
-        insert(terms[first : first + _WORDS_AT_ONCE])
+        insert_values(ContactTerm, terms[first : first + _WORDS_AT_ONCE])
 
 
 def _texts(contact: Contact) -> list[tuple[str, int]]:

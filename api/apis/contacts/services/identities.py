@@ -12,7 +12,7 @@ from django.db.models import Exists, Min, OuterRef, Value
 from api.models import Contact, ContactIdentity
 from api.models.base import IDENTITY_MAX_BYTES, identity_of
 from api.platform import search
-from api.platform.statements import Rows, insert, statement
+from api.platform.statements import Rows, insert_values, statement
 
 # Rows of one statement: SQLite binds no more than 32,766 values.
 _AT_ONCE = 1000
@@ -70,15 +70,14 @@ def _add(organization_id: uuid.UUID, new: Sequence[tuple[uuid.UUID, str]]) -> No
     for first in range(0, len(new), _AT_ONCE):
         part = new[first : first + _AT_ONCE]
         taken = _taken(organization_id, [value for _, value in part])
-        rows = []
+        rows: list[dict[str, Any]] = []
         for contact_id, value in part:
+            is_repeat = value in taken
             rows.append(
-                ContactIdentity(
-                    organization_id=organization_id, contact_id=contact_id, value=value, is_repeat=value in taken
-                )
+                {"organization_id": organization_id, "contact_id": contact_id, "value": value, "is_repeat": is_repeat}
             )
             taken.add(value)
-        insert(rows)
+        insert_values(ContactIdentity, rows)
 
 
 def _taken(organization_id: uuid.UUID, values: Sequence[str]) -> set[str]:
