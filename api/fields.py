@@ -11,9 +11,11 @@ from typing import Any
 import phonenumbers
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
+from django.core.validators import ProhibitNullCharactersValidator
 from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.utils.serializer_helpers import BindingDict
+from rest_framework.validators import ProhibitSurrogateCharactersValidator
 
 from api.models.base import ascii_domain, identity_of
 from api.parsers import Part
@@ -61,6 +63,14 @@ def _normalised(field: serializers.CharField, text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
+def _look_once(field: serializers.CharField) -> None:
+    """Takes from a field what looks for NUL, which is refused with the other control characters, and for lone surrogates,
+    which no parser lets through.
+    """
+    prohibiting = (ProhibitNullCharactersValidator, ProhibitSurrogateCharactersValidator)
+    field.validators = [one for one in field.validators if not isinstance(one, prohibiting)]
+
+
 class TextField(serializers.CharField):
     """Text in NFC, without NUL and control characters; tab and newline only where `is_multiline`."""
 
@@ -69,6 +79,7 @@ class TextField(serializers.CharField):
     def __init__(self, *, is_multiline: bool = False, **kwargs: Any) -> None:
         self.is_multiline = is_multiline
         super().__init__(**kwargs)
+        _look_once(self)
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
@@ -178,6 +189,7 @@ class EmailField(serializers.EmailField):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=254, **kwargs)
+        _look_once(self)
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):

@@ -32,15 +32,14 @@ _HIDDEN = "[hidden]"
 
 def hide_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Replaces the values of members that are named like secrets."""
-    for name in event:
-        if name != "event" and _is_secret(name):
-            event[name] = _HIDDEN
+    for name in _secrets_among(tuple(event)):
+        event[name] = _HIDDEN
     return event
 
 
 @functools.lru_cache(1024)  # names stand in the code
-def _is_secret(name: str) -> bool:
-    return any(word in name.lower() for word in _SECRET_NAMES)
+def _secrets_among(names: tuple[str, ...]) -> list[str]:
+    return [name for name in names if name != "event" and any(word in name.lower() for word in _SECRET_NAMES)]
 
 
 class Line(structlog.WriteLogger):

@@ -7,7 +7,6 @@ import weakref
 from typing import Any
 
 from django.core.signals import request_finished, request_started
-from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
@@ -16,8 +15,15 @@ from api.platform import metrics
 # After a request a connection is believed to work for so long, unless the server has closed it.
 _TRUSTED_SECONDS = 1.0
 
-_used_at: "weakref.WeakKeyDictionary[BaseDatabaseWrapper, float]" = weakref.WeakKeyDictionary()
 
+class _Own(threading.local):
+    """The connections that this thread has opened, and when each was last used."""
+
+    def __init__(self) -> None:
+        self.used_at: dict[Any, float] = {}  # by connections with a flag that is not among what their type knows
+
+
+_own = _Own()
 
 # Every connection of the process that was ever opened and is not garbage, and when they were last counted.
 _opened: "weakref.WeakSet[BaseDatabaseWrapper]" = weakref.WeakSet()
@@ -34,6 +40,7 @@ def watch() -> None:
 def _note_opened(connection: BaseDatabaseWrapper, **_: Any) -> None:
     if metrics.timed_query not in connection.execute_wrappers:
         connection.execute_wrappers.append(metrics.timed_query)
+    _own.used_at.setdefault(connection, 0.0)
     with _counting:
         _opened.add(connection)
     _count_open(is_new=True)
@@ -59,16 +66,15 @@ def trust_recent() -> None:
 
 def _skip_check(**_: Any) -> None:
     now = time.monotonic()
-    connection: Any  # the flag below is not among what its type knows
-    for connection in connections.all(initialized_only=True):
-        if now - _used_at.get(connection, 0) < _TRUSTED_SECONDS and not _was_closed(connection):
+    for connection, used_at in _own.used_at.items():
+        if now - used_at < _TRUSTED_SECONDS and not _was_closed(connection):
             connection.health_check_done = True
 
 
 def _note_use(**_: Any) -> None:
     now = time.monotonic()
-    for connection in connections.all(initialized_only=True):
-        _used_at[connection] = now
+    for connection in _own.used_at:
+        _own.used_at[connection] = now
 
 
 def _was_closed(connection: Any) -> bool:

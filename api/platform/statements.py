@@ -23,16 +23,29 @@ import orjson
 from django.core.exceptions import EmptyResultSet
 from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import AutoField, Expression, Field, JSONField, Lookup, Model
+from django.db.models import (
+    AutoField,
+    CharField,
+    Expression,
+    Field,
+    ForeignKey,
+    JSONField,
+    Lookup,
+    Model,
+    TextField,
+    UUIDField,
+)
 from django.db.models.sql import InsertQuery
 from django.db.models.sql.compiler import SQLCompiler
 
 from api.platform import replicas
+from api.platform.ids import spelled
 
 # A queryset of `.values()`. Its type is not known where columns are no literals.
 Rows = Any
 Shape = tuple[tuple[str, Hashable], ...]
 Converter = Callable[[Any, Any, BaseDatabaseWrapper], Any]
+Writer = Callable[[Any], Any]
 
 # Shapes that a thread keeps. Clients use a handful; whoever makes up orders and lengths pays for each of them.
 _KEPT = 256
@@ -88,7 +101,8 @@ def insert_values(model: type[Model], rows: Sequence[Mapping[str, Any]]) -> None
     to make them costs more than to store them.
     """
     compiled = _kept.insertion(model)
-    compiled.run([[row[field.attname] for field in compiled.fields] for row in rows])
+    names = [field.attname for field in compiled.fields]
+    compiled.run([[row[name] for name in names] for row in rows])
 
 
 class _Slot(Expression):
@@ -107,7 +121,7 @@ class _Slot(Expression):
 
 
 class _Selection(NamedTuple):
-    """A compiled query. `params` are constants, or fields with the index of the value that they write."""
+    """A compiled query. `params` are constants, or writers with the index of the value that they write."""
 
     connection: BaseDatabaseWrapper
     sql: str
@@ -117,10 +131,7 @@ class _Selection(NamedTuple):
 
     def run(self, values: Sequence[Any]) -> list[dict[str, Any]]:
         connection = self.connection
-        params = [
-            given if index is None else given.get_db_prep_value(values[index], connection)
-            for given, index in self.params
-        ]
+        params = [given if index is None else given(values[index]) for given, index in self.params]
         with connection.cursor() as cursor:
             cursor.execute(self.sql, params)
             rows = [dict(zip(self.names, columns, strict=False)) for columns in cursor.fetchall()]
@@ -138,10 +149,10 @@ class _Insertion(NamedTuple):
     sql: str
     another_row: str
     fields: "list[Field[Any, Any]]"
+    writers: list[Writer]
 
     def run(self, rows: Sequence[Sequence[Any]]) -> None:
-        writes = [field.get_db_prep_save for field in self.fields]
-        params = [write(value, self.connection) for row in rows for write, value in zip(writes, row, strict=True)]
+        params = [write(value) for row in rows for write, value in zip(self.writers, row, strict=True)]
         with self.connection.cursor() as cursor:
             cursor.execute(self.sql + self.another_row * (len(rows) - 1), params)
 
@@ -162,7 +173,7 @@ def _compiled(build: Callable[..., Rows], outline: Any, shape: Shape, alias: str
     return _Selection(
         connection,
         sql,
-        list(map(_bound, params)),
+        [_bound(param, connection) for param in params],
         names,
         [
             (names[at], [_quicker(converter, connection) for converter in each], expression)
@@ -171,13 +182,13 @@ def _compiled(build: Callable[..., Rows], outline: Any, shape: Shape, alias: str
     )
 
 
-def _bound(param: Any) -> tuple[Any, int | None]:
+def _bound(param: Any, connection: BaseDatabaseWrapper) -> tuple[Any, int | None]:
     """A parameter of a selection. Raises TypeError for a value that is handed to anything but a lookup."""
     if not isinstance(param, _Slot):
         return param, None
     if param.column is None:
         raise TypeError("a statement can only compare its values with columns")
-    return param.column, param.index
+    return _writer(param.column, connection), param.index
 
 
 def _compiled_insertion(model: type[Model]) -> _Insertion:
@@ -186,7 +197,8 @@ def _compiled_insertion(model: type[Model]) -> _Insertion:
     query.insert_values(fields, [model(**{field.attname: _Slot(0) for field in fields})], raw=True)
     connection = connections[router.db_for_write(model)]
     ((sql, params),) = query.get_compiler(connection=connection).as_sql()
-    return _Insertion(connection, sql, f", ({', '.join(['%s'] * len(params))})", fields)
+    another_row = f", ({', '.join(['%s'] * len(params))})"
+    return _Insertion(connection, sql, another_row, fields, [_writer(field, connection) for field in fields])
 
 
 def _outline(value: Any) -> Any:
@@ -222,6 +234,18 @@ def _give_columns(node: Any, column: "Field[Any, Any] | None") -> None:
     elif hasattr(node, "get_source_expressions"):
         for child in node.get_source_expressions():
             _give_columns(child, column)
+
+
+def _writer(field: "Field[Any, Any]", connection: BaseDatabaseWrapper) -> Writer:
+    """What makes a value one that the driver takes: the field's own way, or one that does the same in less time."""
+    while isinstance(field, ForeignKey):
+        field = field.target_field
+    usual = functools.partial(field.get_db_prep_save, connection=connection)
+    if type(field) in {CharField, TextField}:
+        return lambda value: value if type(value) is str else usual(value)
+    if connection.vendor == "mysql" and type(field) is UUIDField and connection.features.has_native_uuid_field:
+        return lambda value: spelled(value) if type(value) is uuid.UUID else usual(value)
+    return usual
 
 
 def _quicker(converter: Converter, connection: BaseDatabaseWrapper) -> Converter:
