@@ -41,7 +41,7 @@ from api.models import (
 )
 from api.models.base import identity_of
 from api.platform import audit_chain, callers
-from api.platform.statements import insert
+from api.platform.statements import insert_values
 
 
 class Size(NamedTuple):
@@ -308,21 +308,21 @@ class _Seed:
             failed_at=at + timedelta(hours=3) if is_failed else None,
         )
 
-    def _entry(self, index: int) -> AuditEntry:
+    def _entry(self, index: int) -> dict[str, Any]:
         action, kind, outcome = _ACTIONS[index % len(_ACTIONS)]
         person = (self.size.people - 1 - index) % self.size.people
-        return AuditEntry(
-            at=self.now - timedelta(minutes=(300 - index) * 45),
-            action=action,
-            outcome=outcome,
-            channel=Channel.API,
-            actor_kind=kind,
-            actor_id="" if kind is ActorKind.ANONYMOUS else str(self._person_id(person)),
-            target_kind="user",
-            target_id=str(self._person_id(person)),
-            address=f"203.0.113.{index % 250 + 1}",
-            request_id=str(_id(self.now, index)),
-        )
+        return {
+            "at": self.now - timedelta(minutes=(300 - index) * 45),
+            "action": action,
+            "outcome": outcome,
+            "channel": Channel.API,
+            "actor_kind": kind,
+            "actor_id": "" if kind is ActorKind.ANONYMOUS else str(self._person_id(person)),
+            "target_kind": "user",
+            "target_id": str(self._person_id(person)),
+            "address": f"203.0.113.{index % 250 + 1}",
+            "request_id": str(_id(self.now, index)),
+        }
 
 
 def _id(at: datetime, number: int, *, version: int = 7) -> uuid.UUID:
@@ -337,11 +337,9 @@ def _insert(model: type[models.Model], rows: Iterable[Any]) -> None:
         model._default_manager.bulk_create(batch)
 
 
-def _insert_entries(entries: Iterable[AuditEntry]) -> None:
+def _insert_entries(entries: Iterable[dict[str, Any]]) -> None:
     for batch in _batches(entries):
-        for entry in batch:
-            audit_chain.commit(entry)
-        insert(batch)
+        insert_values(AuditEntry, [audit_chain.committed(facts) for facts in batch])
 
 
 def _batches(rows: Iterable[Any]) -> Iterator[list[Any]]:

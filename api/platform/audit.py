@@ -17,7 +17,7 @@ from django.utils import timezone
 from api.models import AuditedEvent, AuditEntry, Outcome, RefusalTally
 from api.platform import audit_chain, metrics
 from api.platform.callers import Caller
-from api.platform.statements import insert
+from api.platform.statements import insert_values
 from api.platform.transactions import transactional
 
 _FACTS = [field.attname for field in AuditedEvent._meta.fields if field.attname != "times"]
@@ -37,7 +37,8 @@ def record(
 ) -> None:
     """Adds one row. `changes` maps fields to [before, after]; secrets and the contents of messages never go in."""
     facts = _circumstances(caller, action, target_kind, target_id, changes)
-    _add([AuditEntry(**facts, outcome=outcome, organization_id=organization_id, on_behalf_of=str(on_behalf_of))])
+    facts |= {"outcome": outcome, "organization_id": organization_id, "on_behalf_of": str(on_behalf_of)}
+    _add([facts])
     metrics.EVENTS.labels(action, str(outcome)).inc()
 
 
@@ -51,7 +52,7 @@ def record_each(
 ) -> None:
     """Adds a row for each of many objects of an organization, by their ids; the rows of some hundred are one statement."""
     told = (_circumstances(caller, action, target_kind, target_id, each) for target_id, each in changes.items())
-    _add([AuditEntry(**facts, organization_id=organization_id) for facts in told])
+    _add([facts | {"organization_id": organization_id} for facts in told])
     metrics.EVENTS.labels(action, str(Outcome.SUCCESS)).inc(len(changes))
 
 
@@ -78,7 +79,7 @@ def record_refusal(
         new = RefusalTally(key=_tally_key(facts, minute, account), minute_at=minute, **facts)
         RefusalTally.objects.bulk_create([new], ignore_conflicts=True)
     if tally.values_list("times", flat=True).get() == 1:
-        _add([AuditEntry(**facts)])
+        _add([facts])
     metrics.EVENTS.labels(action, str(Outcome.REFUSED)).inc()
 
 
@@ -90,7 +91,7 @@ def tell_tallies(*, most: int = 200) -> int:
     # Under their locks: whoever counts at this moment has been counted, or begins anew.
     tallies = list(RefusalTally.objects.select_for_update().filter(key__in=keys).order_by("key"))
     rest = [
-        AuditEntry(**{name: getattr(tally, name) for name in _FACTS}, times=tally.times - 1)
+        {name: getattr(tally, name) for name in _FACTS} | {"times": tally.times - 1}
         for tally in sorted(tallies, key=lambda tally: tally.at)
         if tally.times > 1
     ]
@@ -124,11 +125,10 @@ def _circumstances(
     }
 
 
-def _add(entries: Sequence[AuditEntry]) -> None:
-    for entry in entries:
-        audit_chain.commit(entry)
-    for first in range(0, len(entries), _AT_ONCE):
-        insert(entries[first : first + _AT_ONCE])
+def _add(entries: Sequence[Mapping[str, Any]]) -> None:
+    rows = [audit_chain.committed(facts) for facts in entries]
+    for first in range(0, len(rows), _AT_ONCE):
+        insert_values(AuditEntry, rows[first : first + _AT_ONCE])
 
 
 def _minute_of(moment: datetime) -> datetime:

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from api.models import AuditDay, AuditEntry
+from api.models import AuditDay, AuditEntry, Outcome
 from api.platform import outbox
 from api.platform.keys import derive, ring
 from api.platform.transactions import transactional
@@ -46,12 +46,30 @@ BEGINNING = bytes(32)  # what the first row of all is chained to
 ERASED = "audit.erased"  # the action of a row that tells which rows were erased
 
 
-def commit(entry: AuditEntry) -> None:
-    """Gives a new row its digests."""
-    entry.key_id, entry.salt = ring(settings.FIELD_KEYS).current, os.urandom(16)
-    row = {column: getattr(entry, column) for column in (*_PUBLIC, *PERSONAL)}
-    entry.commitment = commitment_of(row, entry.salt)
-    entry.digest = digest_of(row, entry.commitment, entry.key_id)
+# What a new row says where its writer says nothing.
+_UNSAID: Mapping[str, Any] = {
+    "outcome": Outcome.SUCCESS,
+    "actor_id": "",
+    "on_behalf_of": "",
+    "organization_id": None,
+    "target_id": "",
+    "address": None,
+    "device_id": None,
+    "request_id": "",
+    "changes": {},
+    "reason": "",
+    "times": 1,
+    "number": None,
+    "mac": None,
+}
+
+
+def committed(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of a new AuditEntry that says `facts`, with its digests."""
+    row = {**_UNSAID, **facts, "key_id": ring(settings.FIELD_KEYS).current, "salt": os.urandom(16)}
+    row["commitment"] = commitment_of(row, row["salt"])
+    row["digest"] = digest_of(row, row["commitment"], row["key_id"])
+    return row
 
 
 def commitment_of(row: Mapping[str, Any], salt: bytes) -> bytes:
