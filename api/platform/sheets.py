@@ -5,6 +5,8 @@ import io
 import re
 from collections.abc import Iterable, Iterator
 
+# A quote that is never closed makes the rest of a file one cell, which is too long then, and not an error.
+csv.field_size_limit(2**31 - 1)
 # What a spreadsheet carries out when it stands at the beginning of a cell. In the tables of other countries a semicolon begins
 # one, and where commas part none, quotes hold no lines together either.
 _BEGINNING, _FORMULA = r"(?:^|(?<=[;\t\r\n]))", r"(?=[ \"]*[=+\-@\t\r＝＋－＠])"
@@ -19,7 +21,7 @@ def row_of(cells: Iterable[str]) -> str:
 
 
 def rows_in(text: str) -> Iterator[dict[str, str]]:
-    """The rows of a table by the names in its first line, in lower case. Raises csv.Error."""
+    """The rows of a table by the names in its first line, in lower case."""
     first_line = text.lstrip().partition("\n")[0]
     separator = max(",;\t", key=first_line.count)
     reader = csv.reader(io.StringIO(text.lstrip(), newline=""), delimiter=separator)

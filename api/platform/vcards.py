@@ -12,6 +12,10 @@ from typing import NamedTuple
 _LINE = re.compile(r"(?:([A-Za-z0-9-]+)\.)?([A-Za-z0-9-]+)((?:;(?:[^\":;]|\"[^\"]*\")*)*):(.*)", re.DOTALL)
 _PARAMETER = re.compile(r";((?:[^\";]|\"[^\"]*\")*)")
 _FOLDED_OCTETS = 75
+# What programs write. Python knows other codecs: some that are no charsets, and one whose time grows with the square.
+_CHARSETS = re.compile(
+    r"UTF-?(8|16)|(US-)?ASCII|ISO-?8859-\d+|(WINDOWS-?|CP)\d+|KOI8-[RU]|SHIFT_JIS|BIG5|GB(K|2312|18030)|EUC-(JP|KR)"
+)
 
 
 class Property(NamedTuple):
@@ -101,7 +105,7 @@ def _property(line: str) -> Property | None:
     if match is None:
         return None
     group, name, given, value = match.groups()
-    types, encoding, charset = set(), "", "utf-8"
+    types, encoding, charset = set(), "", "UTF-8"
     for parameter in _PARAMETER.findall(given):
         key, has_value, said = parameter.upper().partition("=")
         if not has_value:  # the older form: TEL;CELL;PREF
@@ -122,7 +126,7 @@ def _property(line: str) -> Property | None:
 
 def _decoded(content: bytes, charset: str) -> str:
     try:
-        return content.decode(charset)
+        return content.decode(charset if _CHARSETS.fullmatch(charset) else "utf-8")
     except (LookupError, UnicodeDecodeError):
         return content.decode("utf-8", "replace")
 

@@ -195,6 +195,20 @@ def test_what_cannot_be_read_is_told_and_hinders_nobody(alice: Person) -> None:
     assert ada["notes"] == "E-mail: no address\nPhone: call me"
 
 
+@pytest.mark.parametrize("charset", ["idna", "punycode", "undefined", "unicode_escape", "rot13", "hex", "x", "UTF-16"])
+def test_a_charset_that_is_none_is_not_believed(alice: Person, charset: str) -> None:
+    name = f"FN;CHARSET={charset};ENCODING=QUOTED-PRINTABLE:Zo=C3=ABz"
+    assert numbers(imported(alice, f"BEGIN:VCARD\n{name}\nEND:VCARD\n")) == (1, 1, 0, 0)
+    if charset != "UTF-16":
+        assert [*listed(alice)] == ["Zoëz"]
+
+
+def test_a_quote_that_is_never_closed_is_a_long_cell(alice: Person) -> None:
+    text = 'name,notes\nAda,"' + "endless " * 50_000
+    assert numbers(imported(alice, text)) == (1, 1, 0, 0)
+    assert len(listed(alice)["Ada"]["notes"]) <= 10_000
+
+
 def test_tables_of_other_programs_are_read(alice: Person) -> None:
     google = (
         "First Name,Last Name,E-mail 1 - Value,Phone 1 - Label,Phone 1 - Value,Organization Name,Labels,Notes\r\n"

@@ -31,7 +31,7 @@ class Card(NamedTuple):
 
 def cards_of(content: bytes, *, country: str | None) -> Iterator[Card | None]:
     """The cards in a file, vCards or a table, None for one that cannot be read. `country` (ISO 3166-1) is that of numbers
-    which do not say it. Raises csv.Error.
+    which do not say it.
     """
     text = vcards.text_of(content)
     if "BEGIN:VCARD" in text[:1000].upper():
@@ -77,7 +77,7 @@ class _Reader:
             case "EMAIL":
                 self._email(found.text, label, is_primary="pref" in found.types)
             case "TEL":
-                self._phone(re.sub(r"^tel:", "", found.text), label, is_primary="pref" in found.types)
+                self._phone(re.sub(r"^(?i:tel):", "", found.text), label, is_primary="pref" in found.types)
             case "ADR":
                 self._address(found.parts(), label)
             case "BDAY":
