@@ -7,6 +7,7 @@ carried out: it is a server that speaks S3 behind a proxy, which lets nothing th
 
 import base64
 import hashlib
+import io
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,6 +36,7 @@ from tests.services.servers import Gunicorn, Process, wait_until
 pytestmark = pytest.mark.services
 
 PICTURE = photo(300, 200)
+IN_PARTS = photo(1700, 1700, "PNG", compress_level=0)  # 8.7 MB, which are two parts
 FORM = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
 # Of a bucket: what an upload asks at the least, an object for the original and for each variant.
 STEPS_MIN = 5
@@ -57,16 +59,24 @@ class Uploader:
         body = form(Field("uid", uid.encode()), Field("file", PICTURE, "me.jpg", "image/jpeg"))
         return self.phone.perform(Call("POST", self.path("images/"), body=body, headers=FORM, is_signed=True))
 
-    def begin(self) -> dict[str, Any]:
-        digest = base64.b64encode(hashlib.sha256(PICTURE).digest()).decode()
-        announced = {"bytes": len(PICTURE), "media_type": "image/jpeg", "sha256": digest}
-        return dict(accept(self.phone.request("POST", self.path("uploads/"), announced)).json)
+    def announce(self, picture: bytes, uid: str) -> Answer:
+        digest = base64.b64encode(hashlib.sha256(picture).digest()).decode()
+        announced = {"bytes": len(picture), "media_type": "image/jpeg", "sha256": digest, "uid": uid}
+        return self.phone.request("POST", self.path("uploads/"), announced)
 
-    def send(self, begun: dict[str, Any]) -> int:
-        """As a form, to wherever the answer says."""
+    def begin(self, picture: bytes = PICTURE) -> dict[str, Any]:
+        return dict(accept(self.announce(picture, str(uuid7()))).json)
+
+    def send(self, begun: dict[str, Any], picture: bytes = PICTURE) -> int:
+        """As a form or in parts, to wherever the answer says."""
+        wire = self.phone._delivery._transport
+        if begun["form"] is None:
+            rest = io.BytesIO(picture)
+            answers = [wire.send("PUT", part["url"], {}, rest.read(part["bytes"])) for part in begun["parts"]]
+            return max(answer.status for answer in answers)
         fields = [Field(name, value.encode()) for name, value in begun["form"]["fields"].items()]
-        body = form(*fields, Field("file", PICTURE, "me.jpg", "image/jpeg"))
-        return self.phone._delivery._transport.send("POST", begun["form"]["url"], FORM, body).status
+        body = form(*fields, Field("file", picture, "me.jpg", "image/jpeg"))
+        return wire.send("POST", begun["form"]["url"], FORM, body).status
 
     def complete(self, begun: dict[str, Any]) -> Answer:
         return self.phone.request("POST", self.path(f"uploads/{begun['id']}/complete/"))
@@ -98,6 +108,9 @@ def require_swept() -> None:
             pass
         with media.audited() as found:
             assert [*found.strays(older_than=timedelta()), *found.foreign(), *found.missing()] == []
+        if not isinstance(default_storage, storage.Folder):  # parts that were never joined are no objects
+            client: Any = default_storage.connection.meta.client  # type: ignore[attr-defined]
+            assert not client.list_multipart_uploads(Bucket=BUCKET).get("Uploads")
     assert not ImageUpload.objects.exists()
     assert not OutboxMessage.objects.filter(failed_at__isnull=False, task__startswith="images.").exists()
 
@@ -193,6 +206,29 @@ def test_a_worker_dies_at_each_request_of_what_was_sent_to_the_bucket(
         require_swept()
 
 
+@pytest.mark.parametrize("death", ["of the server", "before it does", "before it answers"])
+def test_parts_that_were_begun_in_vain_go(
+    deployed: Deployment, in_bucket: dict[str, str], proxy: BucketProxy, tmp_path: Path, death: str
+) -> None:
+    """Who announces again under the same uid gets parts to send."""
+    with served(deployed, in_bucket, tmp_path) as who:
+        uid = str(uuid7())
+        if death == "of the server":
+            proxy.tell(1, who.server.kill_a_worker)
+        else:
+            proxy.go(1, is_carried_out=death == "before it answers")
+            assert who.announce(IN_PARTS, uid).status == 503
+            proxy.be_well()
+        begun = accept(who.announce(IN_PARTS, uid)).json
+        assert proxy.requests
+        assert who.send(begun, IN_PARTS) == 200
+        assert who.complete(begun).status == 202
+        _run_all()
+        require_finished()
+        require_swept()
+
+
+@pytest.mark.parametrize("picture", [PICTURE, IN_PARTS], ids=["form", "parts"])
 @pytest.mark.parametrize("is_carried_out", [False, True], ids=["before-it-does", "before-it-answers"])
 def test_the_bucket_dies_at_each_request_of_what_was_sent_to_it(
     deployed: Deployment,
@@ -201,13 +237,14 @@ def test_the_bucket_dies_at_each_request_of_what_was_sent_to_it(
     tmp_path: Path,
     settings: Any,
     is_carried_out: bool,
+    picture: bytes,
 ) -> None:
     options = {**settings.STORAGES["default"]["OPTIONS"], "endpoint_url": proxy.url}
     settings.STORAGES = {**settings.STORAGES, "default": {**settings.STORAGES["default"], "OPTIONS": options}}
     with served(deployed, in_bucket, tmp_path) as who:
-        _completed(who)
+        _completed(who, picture)
         for step in range(1, steps_of(proxy, _run_all) + 1):
-            _completed(who)
+            _completed(who, picture)
             proxy.go(step, is_carried_out=is_carried_out)
             _run_all()
             assert proxy.requests >= step
@@ -218,9 +255,9 @@ def test_the_bucket_dies_at_each_request_of_what_was_sent_to_it(
     default_storage.connection.meta.client.close()  # type: ignore[attr-defined]  # a bucket
 
 
-def _completed(who: Uploader) -> dict[str, Any]:
-    begun = who.begin()
-    assert who.send(begun) in {200, 204}
+def _completed(who: Uploader, picture: bytes = PICTURE) -> dict[str, Any]:
+    begun = who.begin(picture)
+    assert who.send(begun, picture) in {200, 204}
     assert who.complete(begun).status == 202
     return begun
 
