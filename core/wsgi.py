@@ -66,7 +66,9 @@ class _Readers:
         except errors.ParseException:
             if not is_late.is_set():
                 raise
-        except OSError as error:  # the caller has gone, or there is no room for what is sent
+        except ConnectionError:  # the caller has gone, and gunicorn knows what to do about it
+            raise
+        except OSError as error:  # there is no room for what is sent
             _hang_up(connection)
             raise TemporarilyUnavailable from error
         finally:
