@@ -83,9 +83,11 @@ def statement(build: Callable[..., Rows]) -> Callable[..., Statement]:
 
 
 def read(rows: Rows, alias: str) -> list[dict[str, Any]]:
-    """The rows of a `.values()` queryset that is asked once, converted in less time than Django takes."""
+    """The rows of a `.values()` queryset that is asked once, for lines of JSON: identifiers may be text. For thousands of
+    rows; they are converted a column at a time.
+    """
     found = _compiled(lambda: rows, (), (), alias)
-    return found.run([]) if found else []
+    return found.read() if found else []
 
 
 def insert(rows: Sequence[Model]) -> None:
@@ -140,6 +142,22 @@ class _Selection(NamedTuple):
                 for row in rows:
                     row[name] = converter(row[name], expression, connection)
         return rows
+
+    def read(self) -> list[dict[str, Any]]:
+        connection = self.connection
+        with connection.cursor() as cursor:
+            cursor.execute(self.sql, [given for given, _ in self.params])
+            columns = dict(zip(self.names, zip(*cursor.fetchall(), strict=True), strict=False))
+        for name, converters, expression in self.converters if columns else ():
+            for converter in converters:
+                quicker = _TOLD.get(getattr(converter, "__name__", ""))
+                values = columns[name]
+                columns[name] = tuple(
+                    map(quicker, values)
+                    if quicker is not None
+                    else [converter(value, expression, connection) for value in values]
+                )
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 class _Insertion(NamedTuple):
@@ -274,6 +292,17 @@ def _in_utc(value: Any, expression: Any, connection: BaseDatabaseWrapper) -> Any
 
 def _as_uuid(value: Any, expression: Any, connection: BaseDatabaseWrapper) -> Any:
     return None if value is None else _uuid(value)
+
+
+def _hyphenated(raw: str | None) -> str | None:
+    """The text of an identifier, of that which a database without such a type keeps."""
+    if raw is None or len(raw) != 32:
+        return raw
+    return f"{raw[:8]}-{raw[8:12]}-{raw[12:16]}-{raw[16:20]}-{raw[20:]}"
+
+
+# By the name of our own or Django's.
+_TOLD: dict[str, Callable[[Any], Any]] = {"_as_uuid": _hyphenated, "convert_uuidfield_value": _hyphenated}
 
 
 _uuid = functools.lru_cache(4096)(uuid.UUID)  # organizations and people come again and again

@@ -49,11 +49,9 @@ def unescaped(value: str) -> str:
     return re.sub(r"\\(.)", lambda match: "\n" if match[1] in "nN" else match[1], value, flags=re.DOTALL)
 
 
-_ESCAPES = str.maketrans({"\\": "\\\\", ",": "\\,", ";": "\\;", "\n": "\\n"})
-
-
 def escaped(text: str) -> str:
-    return text.replace("\r\n", "\n").translate(_ESCAPES)
+    plain = text.replace("\r\n", "\n").replace("\\", "\\\\")
+    return plain.replace(",", "\\,").replace(";", "\\;").replace("\n", "\\n")
 
 
 def text_of(content: bytes) -> str:
@@ -133,15 +131,18 @@ def _decoded(content: bytes, charset: str) -> str:
 
 def card_of(lines: Sequence[tuple[str, str]]) -> str:
     """A card (3.0, which everybody reads) of properties and values that are escaped already."""
-    body = [("VERSION", "3.0"), *lines]
-    return "".join(_folded(line) for line in ("BEGIN:VCARD", *(f"{name}:{value}" for name, value in body), "END:VCARD"))
+    return "".join([_folded(f"{name}:{value}") for name, value in (*_HEAD, *lines, ("END", "VCARD"))])
+
+
+_HEAD = (("BEGIN", "VCARD"), ("VERSION", "3.0"))
 
 
 def _folded(line: str) -> str:
     """A line in pieces of 75 octets, none of which parts a character."""
-    if len(line.encode()) <= _FOLDED_OCTETS:
+    is_ascii = line.isascii()
+    if (len(line) if is_ascii else len(line.encode())) <= _FOLDED_OCTETS:
         return f"{line}\r\n"
-    if line.isascii():
+    if is_ascii:
         rest = (line[at : at + _FOLDED_OCTETS - 1] for at in range(_FOLDED_OCTETS, len(line), _FOLDED_OCTETS - 1))
         return "\r\n ".join([line[:_FOLDED_OCTETS], *rest]) + "\r\n"
     pieces, piece, octets = [], "", 0

@@ -237,12 +237,12 @@ def vcard_of(contact: Mapping[str, Any]) -> str:
             types = [*("cell" if label == "mobile" else label for label in known), *["pref"] * entry["is_primary"]]
             lines.append((f"{name};TYPE={','.join(types)}" if types else name, escaped(entry["value"])))
     for entry in contact["addresses"]:
-        parts = (escaped(entry.get(part, "")) for part in ("street", "city", "region", "postal_code", "country"))
+        parts = [escaped(entry.get(part, "")) for part in ("street", "city", "region", "postal_code", "country")]
         lines.append(("ADR", f";;{';'.join(parts)}"))
     if contact["birth_date"]:
         lines.append(("BDAY", contact["birth_date"].isoformat()))
     if contact["tags"]:
-        lines.append(("CATEGORIES", ",".join(escaped(tag["name"]) for tag in contact["tags"])))
+        lines.append(("CATEGORIES", ",".join([escaped(tag["name"]) for tag in contact["tags"]])))
     return vcards.card_of(lines)
 
 
@@ -253,14 +253,18 @@ def sheet_head() -> str:
 
 def table_row_of(contact: Mapping[str, Any]) -> str:
     """A row of the selectors as a line of a table."""
-    addresses = (
-        ", ".join(entry[part] for part in entry if part != "label" and entry[part]) for entry in contact["addresses"]
+    addresses = [
+        ", ".join([entry[part] for part in entry if part != "label" and entry[part]]) for entry in contact["addresses"]
+    ]
+    return sheets.row_of(
+        [
+            *(contact["display_name"], contact["first_name"], contact["last_name"]),
+            *(contact["company"], contact["title"]),
+            " ::: ".join([entry["value"] for entry in contact["emails"]]),
+            " ::: ".join([entry["value"] for entry in contact["phone_numbers"]]),
+            "; ".join(addresses).replace("\n", ", "),
+            str(contact["birth_date"] or ""),
+            *(contact["website"], contact["notes"]),
+            "; ".join([tag["name"] for tag in contact["tags"]]),
+        ]
     )
-    cells = {
-        "emails": " ::: ".join(entry["value"] for entry in contact["emails"]),
-        "phones": " ::: ".join(entry["value"] for entry in contact["phone_numbers"]),
-        "addresses": "; ".join(addresses).replace("\n", ", "),
-        "birth_date": str(contact["birth_date"] or ""),
-        "tags": "; ".join(tag["name"] for tag in contact["tags"]),
-    }
-    return sheets.row_of(cells.get(column) or str(contact.get(column) or "") for column in TABLE_COLUMNS)

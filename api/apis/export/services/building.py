@@ -66,15 +66,15 @@ def build(stream: Stream, contents: Contents, *, job_id: str, whose: Mapping[str
         made_at = timezone.now()
         work = sum(table.count(alias) for table in contents.tables) * _BYTES_OF_A_ROW
         progress = _Progress(job_id, work + contents.object_bytes(alias))
-        with Archive(stream, made_at=made_at) as archive, Sheets(alias) as sheets:
+        with Archive(stream, made_at=made_at) as archive:
+            sheets = Sheets(archive, alias)
             with archive.member("README.txt") as member:
                 member.write(_readme(contents, f"{made_at:%Y-%m-%d %H:%M:%S}"))
             counts = {}
             for table in contents.tables:
                 pieces = table.lines(alias, sheets.take if table.name == "contacts" else None)
                 counts[table.name] = _write(archive, table.path, pieces, progress)
-            for path, waiting in sheets.files():
-                _write(archive, path, ((piece, 0) for piece in waiting), progress)
+            sheets.place()
             with closing(_fetched(contents.objects(alias))) as fetched:
                 for item, found in fetched:
                     _copy(archive, item, found, progress)

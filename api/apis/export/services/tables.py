@@ -32,12 +32,18 @@ class Table(NamedTuple):
 
     def lines(self, alias: str, beside: Callable[[list[Row]], None] | None = None) -> Iterator[tuple[bytes, int]]:
         """Pieces of the file, and how many rows are in each; `beside` gets the rows, too."""
+        renamed = [(name, column) for name, column in self.columns.items() if name != column]
+        beyond = set(self.keys) - set(self.columns.values())
         for rows in self.rows:
             for chunk in chunks_of(rows.values(*{*self.columns.values(), *self.keys}), self.keys, alias):
                 if beside is not None:
                     beside(chunk)
-                told = ({name: _plain(row[column]) for name, column in self.columns.items()} for row in chunk)
-                yield b"".join(map(_line, told)), len(chunk)
+                for row in chunk:
+                    for name, column in renamed:
+                        row[name] = row.pop(column)
+                    for key in beyond:
+                        del row[key]
+                yield b"".join(map(_line, chunk)), len(chunk)
 
     def count(self, alias: str) -> int:
         return sum(rows.using(alias).count() for rows in self.rows)
@@ -53,10 +59,9 @@ def chunks_of(rows: Any, keys: tuple[str, ...], alias: str) -> Iterator[list[Row
     ordered = rows.order_by(*keys)
     chunk = read(ordered[:_AT_ONCE], alias)
     while chunk:
-        yield chunk
-        if len(chunk) < _AT_ONCE:
-            return
-        chunk = read(ordered.filter(_behind(keys, chunk[-1]))[:_AT_ONCE], alias)
+        behind = _behind(keys, chunk[-1]) if len(chunk) == _AT_ONCE else None
+        yield chunk  # whose rows are the caller's
+        chunk = read(ordered.filter(behind)[:_AT_ONCE], alias) if behind is not None else []
 
 
 def _behind(keys: tuple[str, ...], last: Row) -> Q:
@@ -68,18 +73,16 @@ def _behind(keys: tuple[str, ...], last: Row) -> Q:
     return Q(**{f"{first}__gte": last[first]}) & beyond
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, bytes | memoryview):
-        return base64.b64encode(value).decode()
-    return value
+_LINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_PASSTHROUGH_DATETIME
 
 
 def _line(row: Row) -> bytes:
-    return orjson.dumps(row, default=_told, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_PASSTHROUGH_DATETIME)
+    return orjson.dumps(row, default=_told, option=_LINE)
 
 
-def _told(value: object) -> str:
+def _told(value: Any) -> str:
     if isinstance(value, datetime):
         return f"{value.isoformat(timespec='microseconds')[:26]}Z"
-    assert isinstance(value, date)
-    return value.isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    return base64.b64encode(value).decode()
