@@ -4,9 +4,18 @@ import os
 import time
 from typing import Any
 
+import billiard
 from billiard.process import current_process
 from celery import Celery
-from celery.signals import beat_init, celeryd_init, setup_logging, worker_init, worker_process_init, worker_shutdown
+from celery.signals import (
+    beat_init,
+    celeryd_init,
+    setup_logging,
+    worker_init,
+    worker_process_init,
+    worker_shutdown,
+    worker_shutting_down,
+)
 from django.conf import settings
 
 from api.platform import metric_files
@@ -46,6 +55,21 @@ def begin_tasks(**_: Any) -> None:
 
 
 @worker_init.connect  # type: ignore[untyped-decorator]  # as above
+def share_the_end(**_: Any) -> None:
+    """Before the processes are there that execute tasks: only this one is told to end, and they are to hear of it."""
+    from api.platform import leases  # noqa: PLC0415 -- models exist only once Django is set up
+
+    leases.stopping = billiard.Event()
+
+
+@worker_shutting_down.connect  # type: ignore[untyped-decorator]  # as above
+def hand_jobs_back(**_: Any) -> None:
+    from api.platform import leases  # noqa: PLC0415 -- as above
+
+    leases.stopping.set()
+
+
+@worker_init.connect  # type: ignore[untyped-decorator]  # as above
 def serve_metrics(**_: Any) -> None:
     from api.platform import metrics  # noqa: PLC0415 -- it looks for the folder when it is loaded
 
@@ -71,9 +95,10 @@ def refuse_unsafe_settings(**_: Any) -> None:
 def run_outbox() -> None:
     """Carries out what is due and belongs to no job. Sent by beat all the time: one that was lost is not missed."""
     from api.apis.jobs import services  # noqa: PLC0415 -- as above
+    from api.platform import leases  # noqa: PLC0415 -- as above
 
     until = time.monotonic() + _RUN_SECONDS
-    while time.monotonic() < until and services.run_due_messages():
+    while time.monotonic() < until and not leases.stopping.is_set() and services.run_due_messages():
         pass
 
 
@@ -83,9 +108,10 @@ def run_outbox() -> None:
 def run_job() -> None:
     """Carries out jobs that are due, one after the other. In a queue of its own, so that mail need not wait for them."""
     from api.apis.jobs import services  # noqa: PLC0415 -- as above
+    from api.platform import leases  # noqa: PLC0415 -- as above
 
     until = time.monotonic() + _RUN_SECONDS
-    while time.monotonic() < until and services.run_due_job():
+    while time.monotonic() < until and not leases.stopping.is_set() and services.run_due_job():
         pass
 
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol
 
 import structlog
 from django.db import DatabaseError, InterfaceError, connection
@@ -26,8 +27,17 @@ MESSAGE_SECONDS = 300  # longer than a task may run that has no job; never renew
 JOB_SECONDS = 30
 _RENEWED_SECONDS = 10  # two renewals may fail before anybody else takes the work up
 
+
+class Flag(Protocol):
+    """An event of threads, or of processes."""
+
+    def set(self) -> None: ...
+    def is_set(self) -> bool: ...
+    def wait(self, timeout: float | None = None, /) -> bool: ...
+
+
 # Set when this process is told to end: work that can be interrupted is handed back, and goes on elsewhere.
-stopping = threading.Event()
+stopping: Flag = threading.Event()
 
 
 class LeaseLost(Exception):

@@ -49,8 +49,8 @@ class JobRevoked(Exception):
 
 
 class Postponed(Exception):
-    """The task has done a part of its work, or cannot go on at present: it is taken up again `seconds` later, however
-    often. Nothing has failed.
+    """The task has done a part of its work, or cannot go on at present (`because`): it is taken up again `seconds` later,
+    however often. Nothing has failed; but failures before are forgotten only where the task has come further.
     """
 
     def __init__(self, *, seconds: int, because: ApiError | None = None) -> None:
@@ -211,10 +211,12 @@ def _record_end(message: OutboxMessage, outcome: Mapping[str, Any]) -> None:
 def _record_postponement(message: OutboxMessage, postponement: Postponed) -> None:
     now, because = timezone.now(), postponement.because
     with transaction.atomic():
-        held = OutboxMessage.objects.filter(id=message.id, lease=message.lease).update(
+        held = OutboxMessage.objects.filter(
+            id=message.id, lease=message.lease
+        ).update(
             lease=None,
-            attempts=0,
-            failures=0,
+            attempts=F("failures") if because else 0,  # nobody has died
+            failures=F("failures") if because else 0,
             due_at=now + timedelta(seconds=postponement.seconds),
             last_error=f"{type(because).__name__}: {because}"[:500] if because else "",
         )

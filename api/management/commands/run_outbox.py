@@ -41,7 +41,7 @@ class Command(BaseCommand):
         for thread in jobs:
             thread.join()
 
-    def _go_on(self, stop: threading.Event, run: Callable[[], int]) -> None:
+    def _go_on(self, stop: leases.Flag, run: Callable[[], int]) -> None:
         """Runs until it is told to stop. What it cannot live with stops the other threads too: the process ends."""
         try:
             while not stop.is_set():

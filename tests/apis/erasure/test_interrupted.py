@@ -1,5 +1,7 @@
 """Erasures that are cut off, stopped after each step, or carried out twice: they end, and the receipt is right."""
 
+import uuid
+
 import pytest
 
 from api.apis.erasure import services
@@ -47,6 +49,24 @@ def test_a_worker_that_dies_is_taken_over_from(job: Job, dies_at: int, monkeypat
     assert (left.done_at, left.failed_at) == (None, None)
     assert left.lease is not None
     OutboxMessage.objects.filter(job=job).update(due_at=left.created_at)
+    require_right(carry_out(job))
+
+
+def test_a_worker_stops_once_another_has_taken_the_erasure_up(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = []
+    rest = Receipt.rest
+
+    def lose(receipt: Receipt) -> None:
+        steps.append(receipt)
+        OutboxMessage.objects.filter(job=job).update(lease=uuid.uuid4())
+        rest(receipt)
+
+    with monkeypatch.context() as losing:
+        losing.setattr(Receipt, "rest", lose)
+        run_outbox()
+    assert len(steps) == 1
+    assert User.objects.filter(id=job.subject_id).exists()
+    OutboxMessage.objects.filter(job=job).update(due_at=job.created_at)
     require_right(carry_out(job))
 
 

@@ -10,6 +10,7 @@ import time_machine
 from django.utils import timezone
 
 from api.apis.jobs import services
+from api.exceptions import TemporarilyUnavailable
 from api.models import Job, JobState, OutboxMessage
 from api.platform import jobs, leases, outbox
 from tests.conftest import Person
@@ -161,3 +162,25 @@ def test_one_that_failed_is_not_revived_beside_its_successor(job: Job, alice: Pe
     job.refresh_from_db()
     assert (job.state, job.result) == (JobState.SUCCESS, {"sum": 3})
     problem_of(alice.delete(f"tasks/{job.id}/"), 409, "job_over")
+
+
+def test_failures_are_forgotten_by_what_has_come_further_and_not_by_what_waits(job: Job, task: Replace) -> None:
+    def fail(**_: Any) -> None:
+        raise RuntimeError
+
+    def wait(**_: Any) -> None:
+        raise outbox.Postponed(seconds=0, because=TemporarilyUnavailable())
+
+    def go_on_later(**_: Any) -> None:
+        raise outbox.Postponed(seconds=0)
+
+    for behaviour, expected in (
+        (fail, ("RETRY", "sum", 1, 1)),
+        (wait, ("RETRY", "sum", 1, 1)),
+        (fail, ("RETRY", "sum", 2, 2)),
+        (go_on_later, ("STARTED", "sum", 0, 0)),
+    ):
+        due_again()
+        task(behaviour)
+        assert services.run_due_job() == 1
+        assert states(job) == expected

@@ -11,11 +11,11 @@ from typing import Any
 from django.utils import timezone
 
 from api.models import Job, JobState, OutboxMessage
-from api.platform import outbox
+from api.platform import leases, outbox
 from api.platform.outbox import Postponed
 from api.platform.transactions import transactional
 
-# Of an execution: well within the lease of its message, after which another worker would begin to help.
+# Of an execution, after which other jobs have a turn.
 _SECONDS = 60
 
 
@@ -27,7 +27,10 @@ class Receipt:
         self._ends_at = time.monotonic() + _SECONDS
 
     def rest(self) -> None:
-        """To be called between two steps, in no transaction. Raises Postponed when others are to have a turn."""
+        """To be called between two steps, in no transaction. Raises Postponed when others are to have a turn, and what
+        `leases.require_held` raises where the work is another worker's by now.
+        """
+        leases.require_held()
         if time.monotonic() > self._ends_at:
             raise Postponed(seconds=0)
 
