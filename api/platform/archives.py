@@ -144,8 +144,10 @@ class Archive:
 
     def __exit__(self, *_: object) -> None:
         self._packer.close()
-        for each in (self._files, self._missing, *self._asides):
-            each.close()
+        self._files.close()
+        self._missing.close()
+        for aside in self._asides:
+            aside.close()
 
     @contextmanager
     def member(self, path: str, *, size_bytes: int | None = None) -> Iterator[Member]:
