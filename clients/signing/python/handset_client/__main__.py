@@ -1,5 +1,5 @@
 """The command line: `demo` walks through a server's API, `storm` does it on a bad network, `account` and `group` with two
-phones; `sign` prints a signed curl.
+phones; `export` takes everything out; `sign` prints a signed curl.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from handset_client.account import AccountWalk
 from handset_client.calls import Attempt, Call
 from handset_client.client import Client
 from handset_client.demo import Demo, Unexpected
+from handset_client.export import ExportWalk
 from handset_client.group import GroupWalk
 from handset_client.mailbox import folder_mailbox
 from handset_client.outcomes import Refused
@@ -45,6 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
                 _account(server, options)
             case "group":
                 _group(server, options)
+            case "export":
+                _export(server, options)
             case "sign":
                 print(_signed_curl(server, options))
     except (Unexpected, Refused, NetworkFailure, OSError, ValueError) as error:
@@ -83,6 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands.add_parser("account", parents=[server, mail], help="a guest's way to an account on two phones")
     commands.add_parser("group", parents=[server, mail], help="a group on two phones, and a service with an API key")
+    export = commands.add_parser("export", parents=[server, mail], help="an archive, followed and fetched by its mail")
+    export.add_argument("--contacts", type=int, default=3000, help="how many are in it (default 3000)")
+    export.add_argument("--to", type=Path, help="where to keep the archive")
     sign = commands.add_parser("sign", parents=[server], help="print a signed curl")
     sign.add_argument("--state", type=Path, required=True, help="directory of the installation")
     sign.add_argument("--data", default="", help="JSON body, sent as it is")
@@ -150,6 +156,21 @@ def _group(server: Server, options: argparse.Namespace) -> None:
         wait_for_mail=lambda: time.sleep(0.5),
     )
     walk.run()
+
+
+def _export(server: Server, options: argparse.Namespace) -> None:
+    transport = HttpTransport()
+    walk = ExportWalk(
+        server.base_url,
+        lambda: Client(*server, transport=transport),
+        transport=transport,
+        mailbox=folder_mailbox(options.mail),
+        wait=lambda: time.sleep(0.5),
+        contacts=options.contacts,
+    )
+    archive = walk.run()
+    if options.to:
+        options.to.write_bytes(archive)
 
 
 def _signed_curl(server: Server, options: argparse.Namespace) -> str:
