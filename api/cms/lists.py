@@ -59,6 +59,7 @@ class ListPage(StaffPage, abc.ABC):
     template: ClassVar[str] = "cms/list.html"
     has_pages_of_found: ClassVar[bool] = True  # or else one page, and the advice to type more
     choices: ClassVar[tuple[Choice, ...]] = ()
+    can_be_saved: ClassVar[bool] = True  # as a filter: not where it is a part of one thing
 
     @abc.abstractmethod
     def rows(self, filters: Mapping[str, Any], *, cursor: Cursor | None, limit: int) -> Page:
@@ -99,6 +100,7 @@ class ListPage(StaffPage, abc.ABC):
             "columns": [(column, column in chosen) for column in self.columns[1:]],
             "nothing": self.nothing,
             "nothing_fits": self.nothing_fits,
+            "can_be_saved": self.can_be_saved,
             "list_name": self.name,
             "filter_form": FilterForm(auto_id="filter_%s"),
             "saved": staff.saved_filters(caller_of(self.request), list_name=self.name),

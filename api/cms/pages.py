@@ -167,6 +167,7 @@ class ConfirmedChange(StaffPage, abc.ABC):
     button: ClassVar[Text]
     done: ClassVar[Text]  # with {name}
     undo: ClassVar[str] = ""  # the name of the page that takes it back, if one does
+    form_class: ClassVar[type[ReasonForm]] = ReasonForm  # asks for the reason, and for what else has to be said
 
     @abc.abstractmethod
     def subject(self) -> Subject:
@@ -175,6 +176,10 @@ class ConfirmedChange(StaffPage, abc.ABC):
     @abc.abstractmethod
     def perform(self, caller: Caller) -> None:
         """Calls the service. Its refusals are shown in the form."""
+
+    def initial(self) -> dict[str, Any]:
+        """What the form begins with."""
+        return {}
 
     def told_effects(self) -> Sequence[Text]:
         """What comes of it, in sentences."""
@@ -185,17 +190,21 @@ class ConfirmedChange(StaffPage, abc.ABC):
         return reverse(f"cms:{self.undo}", kwargs=self.kwargs) if self.undo else ""
 
     def get(self, request: HttpRequest, **ids: Any) -> HttpResponse:
-        return self._confirmation(self.subject(), ReasonForm())
+        return self._confirmation(self.subject(), self.form_class(initial=self.initial()))
 
     def post(self, request: HttpRequest, **ids: Any) -> HttpResponse:
         subject = self.subject()
-        form = ReasonForm(request.POST)
+        form = self.form_class(request.POST)
         if not form.is_valid():
             return self._confirmation(subject, form, HTTPStatus.UNPROCESSABLE_ENTITY)
+        self.said = form.cleaned_data
         try:
             self.perform(caller_of(request, reason=form.cleaned_data["reason"]))
         except NotThere:
             raise
+        except InvalidInput as refusal:
+            add_errors(form, refusal)
+            return self._confirmation(subject, form, HTTPStatus.UNPROCESSABLE_ENTITY)
         except ApiError as refusal:
             form.add_error(None, explained(refusal))
             return with_headers(self._confirmation(subject, form, refusal.status), refusal)

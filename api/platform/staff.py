@@ -38,6 +38,7 @@ _CHANGING = frozenset(
         "people.view_as",
         "staff.reset_factors",
         "staff.roles",
+        "orgs.change",
         "sessions.end",
         "sessions.end_all",
         "devices.revoke",

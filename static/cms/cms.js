@@ -36,11 +36,11 @@ for (const list of document.querySelectorAll("form[data-choose]")) {
   const number = list.querySelector("[data-chosen]");
   const count = () => {
     const chosen = rows.filter((row) => row.checked).length;
-    if (number) number.textContent = String(chosen);
+    number.textContent = String(chosen);
     page.checked = chosen === rows.length;
     page.indeterminate = chosen > 0 && chosen < rows.length;
   };
-  page.closest("[hidden]")?.removeAttribute("hidden");
+  for (const part of [page, number]) part.closest("[hidden]")?.removeAttribute("hidden");
   page.addEventListener("change", () => {
     for (const row of rows) row.checked = page.checked;
     count();

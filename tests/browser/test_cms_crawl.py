@@ -11,6 +11,7 @@ from playwright.sync_api import Page
 
 from api.cms.urls import urlpatterns
 from api.models import AppKey, AuditEntry, BulkChange, Device, Job, OutboxMessage, Session, StaffSession
+from api.models.base import uuid7
 from tests import factories
 from tests.apis.images.rows import stored_image_of
 from tests.conftest import Person
@@ -45,6 +46,8 @@ def things(alice: Person, files: Path) -> dict[str, Any]:
         "image_uid": stored_image_of(alice.user, group, photo(), title=LONG, description=LONG, alt_text=LONG).uid,
         "message_id": message.id,
         "platform": "ios",
+        "invitation_id": uuid7(),
+        "api_key_id": uuid7(),
         "kind": "auth.magic_code",
         "key_id": AppKey.objects.get().key_id,
         "name": "Support",

@@ -15,6 +15,7 @@ from django.utils.timezone import now
 from api.apis.users import selectors as users
 from api.cms.urls import urlpatterns
 from api.models import AuditEntry, BulkChange, Device, Job, OutboxMessage, SavedFilter, Session, StaffSession, User
+from api.models.base import uuid7
 from tests import factories
 from tests.apis.images.rows import image_of
 
@@ -43,6 +44,8 @@ def things(alice: Any, staff: Any) -> dict[str, Any]:
         "job_id": Job.objects.create(type="audit.check", owner=staff.user).id,
         "entry_id": AuditEntry.objects.latest("id").id,
         "platform": "ios",
+        "invitation_id": uuid7(),
+        "api_key_id": uuid7(),
         "kind": "auth.magic_code",
         "key_id": device.app_key.key_id,
         "session_id": Session.objects.get(live_device=device).id,
@@ -152,6 +155,8 @@ def test_what_is_not_there_is_a_page_with_the_request_id(staff):
             "bulk_id",
             "job_id",
             "platform",
+            "invitation_id",
+            "api_key_id",
         ),
         "00000000-0000-7000-8000-000000000000",
     ) | {"entry_id": "0"}

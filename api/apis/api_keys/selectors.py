@@ -71,3 +71,12 @@ def _present() -> "QuerySet[ApiKey]":
 def _told(row: Mapping[str, Any]) -> dict[str, Any]:
     told = {column: row[column] for column in _COLUMNS if column not in {"holder__username", "successor_id"}}
     return {**told, "holder": row["holder__username"], "is_rotated": row["successor_id"] is not None}
+
+
+# For staff: not narrowed to a caller. Only the CMS may ask.
+
+
+def keys_for_staff(organization_id: uuid.UUID, *, limit: int) -> list[dict[str, Any]]:
+    """Up to `limit` keys of an organization that were not revoked, newest first."""
+    rows = _present().filter(organization_id=organization_id).order_by("-created_at", "-id")
+    return [_told(row) for row in rows.values(*_COLUMNS)[:limit]]

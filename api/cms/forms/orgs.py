@@ -3,7 +3,10 @@
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from api.apis.orgs.selectors import KINDS
+from api import fields
+from api.apis.orgs.selectors import KINDS, ROLES
+from api.cms.forms.accounts import WireField
+from api.cms.forms.reason import ReasonForm
 
 
 class OrganizationSearchForm(forms.Form):
@@ -15,3 +18,36 @@ class OrganizationSearchForm(forms.Form):
         widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off", "spellcheck": "false"}),
     )
     kind = forms.ChoiceField(label=_("Kind"), required=False, choices=[("", _("Any kind")), *KINDS])
+
+
+class NameForm(ReasonForm):
+    name = WireField(fields.TextField(max_length=100), label=_("Name"), max_length=100)
+
+    field_order: tuple[str, ...] = ("name", "reason")
+
+
+class TypedNameForm(NameForm):
+    """Its name once more, to make sure."""
+
+    name = WireField(
+        fields.TextField(max_length=100),
+        label=_("Its name, to make sure"),
+        max_length=100,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+
+class GroupForm(NameForm):
+    owner = forms.EmailField(
+        label=_("E-mail address of its owner"),
+        max_length=254,
+        help_text=_("Of somebody with an account, whose address is confirmed."),
+    )
+
+    field_order = ("name", "owner", "reason")
+
+
+class MemberRoleForm(ReasonForm):
+    role = forms.ChoiceField(label=_("Role"), choices=ROLES)
+
+    field_order = ("role", "reason")

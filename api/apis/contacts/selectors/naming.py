@@ -15,6 +15,7 @@ from api.models.base import IDENTITY_MAX_BYTES, identity_of
 from api.platform import kinds, search
 from api.platform.callers import Caller
 from api.platform.ids import as_uuid
+from api.platform.keyset import Cursor, Order, Page, page_of
 from api.platform.statements import Rows, Statement, statement
 
 RESTORABLE_DAYS = 30
@@ -137,3 +138,20 @@ def contacts_named_for_staff(text: str, *, limit: int) -> list[dict[str, Any]]:
     if len(behind.encode()) > IDENTITY_MAX_BYTES:
         return []
     return list(rows.filter(slug__gte=first, slug__lt=behind).order_by("slug")[:limit])
+
+
+def contacts_for_staff(organization_id: uuid.UUID, *, cursor: Cursor | None, limit: int) -> Page:
+    """A page of an organization's contacts, newest first."""
+    columns = ("id", "slug", "display_name", "company", "emails", "phone_numbers", "created_at", "updated_at")
+    rows = Contact.objects.filter(organization_id=organization_id, deleted_at=None).values(*columns)
+    page = page_of(rows, order=[Order("created_at", True), Order("id", True)], cursor=cursor, limit=limit)
+    return page._replace(rows=[_with_first_values(row) for row in page.rows])
+
+
+def _with_first_values(row: dict[str, Any]) -> dict[str, Any]:
+    """A row with the primary, or first, of each kind of address in the place of all of them."""
+    told = {**row}
+    for name in ("emails", "phone_numbers"):
+        entries = sorted(row[name], key=lambda entry: not entry.get("is_primary"))
+        told[name] = entries[0]["value"] if entries else ""
+    return told

@@ -6,13 +6,13 @@ from typing import Any
 from django.db.models import QuerySet
 
 from api.exceptions import NotThere
-from api.models import Membership, Organization, OrganizationKind, Role
+from api.models import Invitation, InvitationState, Membership, Organization, OrganizationKind, Role
 from api.models.base import IDENTITY_MAX_BYTES, identity_of
 from api.platform.ids import as_uuid
 from api.platform.keyset import Cursor, Order, Page, page_of
 from api.platform.search import prefix_range
 
-_STAFF_COLUMNS = ("id", "slug", "name", "kind", "owner_id", "owner__username", "created_at", "updated_at")
+_STAFF_COLUMNS = ("id", "slug", "name", "kind", "owner_id", "owner__username", "version", "created_at", "updated_at")
 
 
 def _present() -> "QuerySet[Organization]":
@@ -21,6 +21,7 @@ def _present() -> "QuerySet[Organization]":
 
 
 KINDS = OrganizationKind.choices
+ROLES = Role.choices
 
 
 def organizations_for_staff(*, text: str = "", kind: str = "", cursor: Cursor | None, limit: int) -> Page:
@@ -47,7 +48,7 @@ def organization_for_staff(organization_id: uuid.UUID) -> dict[str, Any]:
     row = _present().filter(id=organization_id).values(*_STAFF_COLUMNS).first()
     if row is None:
         raise NotThere
-    return _with_names(row)
+    return {**_with_names(row), "is_personal": row["kind"] == OrganizationKind.PERSONAL}
 
 
 def members_for_staff(organization_id: uuid.UUID, *, cursor: Cursor | None, limit: int) -> Page:
@@ -55,6 +56,22 @@ def members_for_staff(organization_id: uuid.UUID, *, cursor: Cursor | None, limi
     columns = ("id", "role", "created_at", "user_id", "user__username", "user__email", "user__is_active")
     rows = Membership.objects.filter(organization_id=organization_id).values(*columns)
     return _named(page_of(rows, order=[Order("id", False)], cursor=cursor, limit=limit))
+
+
+def member_for_staff(organization_id: uuid.UUID, user_id: uuid.UUID) -> dict[str, Any]:
+    """Somebody's membership, with the role's code. Raises NotThere."""
+    columns = ("role", "user_id", "user__username", "organization__name", "organization__slug")
+    row = Membership.objects.filter(organization_id=organization_id, user_id=user_id).values(*columns).first()
+    if row is None:
+        raise NotThere
+    return {**row}
+
+
+def invitations_for_staff(organization_id: uuid.UUID, *, limit: int) -> list[dict[str, Any]]:
+    """Up to `limit` invitations that are pending, newest first, those whose time is over too."""
+    columns = ("id", "email", "role", "invited_by__username", "sent_at", "expires_at")
+    rows = Invitation.objects.filter(organization_id=organization_id, state=InvitationState.PENDING)
+    return [_with_names(row) for row in rows.order_by("-created_at", "-id").values(*columns)[:limit]]
 
 
 def memberships_for_staff(user_id: uuid.UUID, *, limit: int) -> list[dict[str, Any]]:

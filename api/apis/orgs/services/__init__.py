@@ -1,7 +1,8 @@
-"""The verbs of organizations: `organizations`, `members` and `invitations` of groups, and `ownership`, the rule that
-guards them.
+"""The verbs of organizations: `organizations`, `members` and `invitations` of groups, what staff do (`by_staff`), and
+`ownership`, the rule that guards them.
 """
 
+from api.apis.orgs.services.by_staff import as_owner, create_group_for
 from api.apis.orgs.services.invitations import (
     AddressNotConfirmed,
     AlreadyMember,
@@ -43,8 +44,10 @@ __all__ = [
     "TooManyOrganizations",
     "accept_by_mail",
     "accept_invitation",
+    "as_owner",
     "change_role",
     "create_group",
+    "create_group_for",
     "create_personal_organization",
     "decline_invitation",
     "delete_organization",

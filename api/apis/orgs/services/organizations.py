@@ -20,7 +20,7 @@ from api.platform.versions import require_version
 @transactional
 def create_personal_organization(caller: Caller, *, person: User) -> Organization:
     """A new person's own organization. A second one fails on its unique marker (IntegrityError)."""
-    return _create(caller, name=person.username, owner_id=person.id, kind=OrganizationKind.PERSONAL)
+    return create(caller, name=person.username, owner_id=person.id, kind=OrganizationKind.PERSONAL)
 
 
 @transactional
@@ -35,10 +35,11 @@ def create_group(caller: Caller, *, name: str) -> uuid.UUID:
         raise AccountRequired
     User.objects.select_for_update().get(id=caller.user_id)  # several at once are counted one after the other
     require_room(caller.user_id)
-    return _create(caller, name=name, owner_id=caller.user_id, kind=OrganizationKind.GROUP).id
+    return create(caller, name=name, owner_id=caller.user_id, kind=OrganizationKind.GROUP).id
 
 
-def _create(caller: Caller, *, name: str, owner_id: uuid.UUID, kind: OrganizationKind) -> Organization:
+def create(caller: Caller, *, name: str, owner_id: uuid.UUID, kind: OrganizationKind) -> Organization:
+    """An organization with its owner. Part of the caller's transaction."""
     organization = Organization.objects.create(
         name=name,
         slug=_free_slug(name),

@@ -1,0 +1,163 @@
+"""What staff do in organizations, as an owner could: the services' rules hold, and the trail tells why."""
+
+import uuid
+
+from django.http import HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from api.apis.api_keys import services as api_key_services
+from api.apis.orgs import selectors as orgs
+from api.apis.orgs import services as org_services
+from api.cms.forms.orgs import GroupForm, MemberRoleForm, NameForm, TypedNameForm
+from api.cms.pages import ConfirmedChange, Subject
+from api.platform.callers import Caller
+
+
+class _Change(ConfirmedChange):
+    section = "orgs"
+    needs = "orgs.change"
+
+    @property
+    def key(self) -> uuid.UUID:
+        """The organization's id."""
+        key: uuid.UUID = self.kwargs["organization_id"]
+        return key
+
+    def subject(self) -> Subject:
+        return Subject(orgs.organization_for_staff(self.key)["name"], reverse("cms:org", args=[self.key]))
+
+    def as_owner(self, caller: Caller) -> Caller:
+        return org_services.as_owner(caller, self.key)
+
+
+class AddView(ConfirmedChange):
+    section = "orgs"
+    needs = "orgs.change"
+    form_class = GroupForm
+    heading = _("New group")
+    effects = (_("Its owner finds it in the app at once, and invites the others."),)
+    button = _("Make the group")
+    done = _("The group is made.")
+
+    def subject(self) -> Subject:
+        return Subject("", reverse("cms:orgs"))
+
+    def perform(self, caller: Caller) -> None:
+        self.made = org_services.create_group_for(caller, name=self.said["name"], owner_email=self.said["owner"])
+
+    def arrived(self, subject: Subject) -> HttpResponse:
+        return HttpResponseRedirect(reverse("cms:org", args=[self.made]))
+
+
+class RenameView(_Change):
+    form_class = NameForm
+    heading = _("Rename {name}?")
+    effects = (_("Its members see the new name at once. Its slug, and all addresses with it, stay."),)
+    button = _("Rename")
+    done = _("{name} is renamed.")
+
+    def initial(self) -> dict[str, str]:
+        return {"name": orgs.organization_for_staff(self.key)["name"]}
+
+    def perform(self, caller: Caller) -> None:
+        org_services.rename_organization(self.as_owner(caller), organization=str(self.key), name=self.said["name"])
+
+
+class DeleteView(_Change):
+    form_class = TypedNameForm
+    heading = _("Delete {name}?")
+    effects = (
+        _("At once it is nobody's any more: members lose it, and its API keys end."),
+        _("Contacts, tags, images and exports in it are erased for good. This cannot be undone."),
+    )
+    button = _("Delete for good")
+    done = _("{name} is deleted, and being erased.")
+
+    def perform(self, caller: Caller) -> None:
+        owner = self.as_owner(caller)
+        org_services.delete_organization(owner, organization=str(self.key), name=self.said["name"])
+
+    def arrived(self, subject: Subject) -> HttpResponse:
+        return HttpResponseRedirect(reverse("cms:orgs"))
+
+
+class _MemberChange(_Change):
+    """Of one member."""
+
+    def subject(self) -> Subject:
+        return Subject(self.member["user__username"], reverse("cms:org", args=[self.key]))
+
+    @property
+    def member(self) -> dict[str, str]:
+        """Raises NotThere."""
+        return orgs.member_for_staff(self.key, self.kwargs["user_id"])
+
+
+class RoleView(_MemberChange):
+    form_class = MemberRoleForm
+    heading = _("Change the role of {name}?")
+    effects = (_("It holds from the next call of their apps on."), _("A group keeps at least one active owner."))
+    button = _("Change")
+    done = _("{name} has another role.")
+
+    def initial(self) -> dict[str, str]:
+        return {"role": self.member["role"]}
+
+    def perform(self, caller: Caller) -> None:
+        org_services.change_role(
+            self.as_owner(caller),
+            organization=str(self.key),
+            username=self.member["user__username"],
+            role=self.said["role"],
+        )
+
+
+class TransferView(_MemberChange):
+    heading = _("Hand the group over to {name}?")
+    effects = (
+        _("They stand for the group from now on; the owner before becomes an admin."),
+        _("They need a confirmed e-mail address."),
+    )
+    button = _("Hand over")
+    done = _("The group is {name}'s.")
+
+    def perform(self, caller: Caller) -> None:
+        owner, username = self.as_owner(caller), self.member["user__username"]
+        org_services.transfer_ownership(owner, organization=str(self.key), username=username)
+
+
+class RemoveView(_MemberChange):
+    heading = _("Take {name} out of the group?")
+    effects = (
+        _("They lose what is in it with their next call; what they made stays."),
+        _("API keys that they hold there end."),
+    )
+    button = _("Take out")
+    done = _("{name} is not in the group any more.")
+
+    def perform(self, caller: Caller) -> None:
+        owner, username = self.as_owner(caller), self.member["user__username"]
+        org_services.remove_member(owner, organization=str(self.key), username=username)
+
+
+class InvitationView(_Change):
+    heading = _("Take an invitation to {name} back?")
+    effects = (_("The link in the mail is void at once."),)
+    button = _("Take back")
+    done = _("The invitation to {name} is taken back.")
+
+    def perform(self, caller: Caller) -> None:
+        invitation = str(self.kwargs["invitation_id"])
+        org_services.revoke_invitation(self.as_owner(caller), organization=str(self.key), invitation=invitation)
+
+
+class KeyView(_Change):
+    heading = _("Revoke an API key of {name}?")
+    effects = (_("Whatever uses it is refused with its next call. This cannot be undone."),)
+    button = _("Revoke")
+    done = _("The API key of {name} is revoked.")
+
+    def perform(self, caller: Caller) -> None:
+        key = str(self.kwargs["api_key_id"])
+        api_key_services.revoke_key(self.as_owner(caller), organization=str(self.key), key=key)
