@@ -17,6 +17,9 @@ from api import problems
 from api.platform import metrics, outbox
 from api.platform.stores import DATABASE, MIGRATIONS, Check, checks
 
+# Where the environment of a request tells that the server was told to end.
+LEAVING = "handset.leaving"
+
 
 class _Probe(View):
     http_method_names = ["get", "head"]
@@ -43,12 +46,12 @@ class HealthView(_Probe):
 
 
 class ReadyView(_Probe):
-    """Whether this process should get requests: its database answers, with the schema that this code knows."""
+    """Whether this process should get requests: it stays, and its database answers, with the schema that this code knows."""
 
     _is_migrated = False
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        is_up = DATABASE.find().is_up
+        is_up = not request.META.get(LEAVING) and DATABASE.find().is_up
         if is_up and not ReadyView._is_migrated:
             ReadyView._is_migrated = is_up = MIGRATIONS.find().is_up
         return _answer({"status": "ok" if is_up else "unavailable"}, is_up)

@@ -134,4 +134,4 @@ def proxies_are_counted(app_configs: Any, **kwargs: Any) -> Iterable[CheckMessag
 def staff_show_a_second_factor(app_configs: Any, **kwargs: Any) -> Iterable[CheckMessage]:
     """A password alone opens nothing to staff but on the machine of who tries things out."""
     if not settings.STAFF_SECOND_FACTOR and not settings.EMBEDDED:
-        yield Error("STAFF_SECOND_FACTOR is off", id="handset.E025")
+        yield Error("STAFF_SECOND_FACTOR is off", id="handset.E026")

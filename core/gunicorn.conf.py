@@ -14,7 +14,7 @@ worker_class = "core.server.Worker"
 workers = settings.WEB_CONCURRENCY
 threads = settings.WEB_THREADS
 timeout = 30  # of a worker's heartbeat; a request is bounded by its stores' timeouts
-graceful_timeout = 30
+graceful_timeout = settings.DRAIN_SECONDS + 30  # what is in flight at the end of the draining has the 30
 keepalive = 75  # longer than a load balancer keeps its idle connections
 if not settings.EMBEDDED:
     max_requests = 5000

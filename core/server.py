@@ -3,6 +3,8 @@
 gunicorn lets a thread read a request, so as many slow callers as there are threads stop everything, liveness too. Here
 the loop that waits for all connections also collects what they send; whoever takes too long is told so and left. What is
 no HTTP is refused with a problem document, like everything else.
+
+A worker that is told to end drains first: not ready, still serving, each answer the last on its connection.
 """
 
 import re
@@ -59,18 +61,53 @@ class Arrival:
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    alive: bool
+    wsgi: Any
+
     def init_process(self) -> None:
         self._arriving: dict[Any, Arrival] = {}  # in the order in which they end
+        self._drained_at: float | None = None
         super().init_process()
 
+    def load_wsgi(self) -> None:
+        """Lets the application know whether the server is leaving."""
+        super().load_wsgi()
+        from api.health import LEAVING  # noqa: PLC0415 -- gunicorn's master loads this module without an application
+
+        application = self.wsgi
+
+        def run(environ: dict[str, Any], start_response: Any) -> Any:
+            environ[LEAVING] = self._drained_at is not None
+            return application(environ, start_response)
+
+        self.wsgi = run
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """SIGTERM: the first begins to drain, the second ends at once."""
+        if self._drained_at is None and settings.DRAIN_SECONDS:
+            self._drained_at = time.monotonic() + settings.DRAIN_SECONDS
+        else:
+            super().handle_exit(sig, frame)
+
+    def handle_request(self, req: Any, conn: TConn) -> Any:
+        """While it drains, callers are asked to come back by another connection, which leads to another server."""
+        if self._drained_at is not None:
+            req.force_close()
+        return super().handle_request(req, conn)
+
     def set_accept_enabled(self, enabled: bool) -> None:
-        """A worker that stops closes its door: whoever comes is refused at once and goes elsewhere, instead of waiting in a
-        line that ends with the process.
+        """A worker that stops takes in who waits at its door, and closes it: whoever comes now is refused at once and goes
+        elsewhere, instead of waiting in a line that ends with the process.
         """
         super().set_accept_enabled(enabled)
-        if not self.alive:
-            for listener in self.sockets:
-                listener.close()
+        if self.alive:
+            return
+        for listener in self.sockets:
+            taken = -1
+            while taken < self.nr_conns < self.worker_connections:
+                taken = self.nr_conns
+                self.accept(listener)
+            listener.close()
 
     def murder_keepalived(self, force: bool = False) -> None:
         """Called after every event. Kept connections on which nothing happens give way when there is no place for others:
@@ -129,6 +166,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         """Called at least once a second."""
         super().murder_pending()
         now = time.monotonic()
+        if self.alive and self._drained_at is not None and now >= self._drained_at:
+            self.alive = False
         if not self.alive:
             for arrival in self._arriving.values():
                 arrival.ends_at = min(arrival.ends_at, now + _STOPPING_SECONDS)

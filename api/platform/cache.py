@@ -8,9 +8,10 @@ What must not be old, such as who may do what, does not belong here.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
+from django.conf import settings
 from django.core.cache import caches
 
 from api.platform import metrics
@@ -60,6 +61,14 @@ def get_or_put(key: Key, *parts: object, compute: Callable[[], T]) -> T:
         put(key, *parts, value=found)
     value: T = found
     return value
+
+
+def memory() -> Mapping[str, Any]:
+    """What Redis says of its memory, its limit and its policy; nothing without one. Raises what its client raises."""
+    if not settings.REDIS_CACHE_URL:
+        return {}
+    found: Mapping[str, Any] = caches["telling"].client.get_client().info("memory")  # type: ignore[attr-defined]  # django-redis
+    return found
 
 
 def _tried(operation: str, use: Callable[[Any], Any], fallback: Any) -> Any:

@@ -37,6 +37,8 @@ WEB_THREADS = env.integer("WEB_THREADS", 64 if EMBEDDED else 16, minimum=3)
 
 # How long a request may take to arrive: its head and a small body; a large body also gets a second for each 32 KiB.
 REQUEST_ARRIVAL_SECONDS = env.integer("REQUEST_ARRIVAL_SECONDS", 30, minimum=1)
+# After SIGTERM the server says that it is not ready, and serves on for this long, until nobody sends it anything any more.
+DRAIN_SECONDS = env.integer("DRAIN_SECONDS", 0, minimum=0)
 
 ADMIN_PATH = env.path_prefix("ADMIN_PATH", "django-admin/")
 CMS_PATH = env.path_prefix("CMS_PATH", "cms/")

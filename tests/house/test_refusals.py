@@ -2,7 +2,9 @@
 that names it.
 """
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,7 +54,11 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"MAGIC_LINK_VERIFY_URL": "app://magic"}, "MAGIC_LINK_VERIFY_URL is missing or not an http(s) address"),
     ({"MAGIC_LINK_DEBUG_ECHO_TOKEN": True}, "MAGIC_LINK_DEBUG_ECHO_TOKEN is on"),
     ({"EMAIL_PROVIDER": "console"}, "EMAIL_PROVIDER is console"),
+    ({"EMAIL_PROVIDER": "file"}, "EMAIL_PROVIDER is file"),
     ({"EMAIL_PROVIDER": "resend", "EMAIL_API_KEY": ""}, "EMAIL_API_KEY is missing"),
+    ({"OIDC_PROVIDERS": "{"}, "OIDC_PROVIDERS"),
+    ({"CMS_PATH": "admin/cms/"}, "CMS_PATH may not lie under api/ or admin/"),
+    ({"STAFF_SECOND_FACTOR": False}, "STAFF_SECOND_FACTOR is off"),
     ({"ATTESTATION_PRODUCTION": False}, "ATTESTATION_PRODUCTION is off"),
     ({"ATTESTATION_REQUIRED": "basic"}, "ATTESTATION_REQUIRED, but neither"),
     ({"ADMIN_PATH": "api/secret/"}, "ADMIN_PATH may not lie under api/ or admin/"),
@@ -100,3 +106,9 @@ def test_no_secret_is_made_up_outside_the_embedded_default(name: str, monkeypatc
     monkeypatch.delenv(f"{name}_FILE", raising=False)
     with pytest.raises(ImproperlyConfigured, match=f"{name} is missing"):
         env.secret(name)
+
+
+def test_each_refusal_has_an_id_of_its_own() -> None:
+    source = (Path(__file__).resolve().parent.parent.parent / "core/checks.py").read_text()
+    ids = re.findall(r"handset\.[EW]\d+", source)
+    assert sorted(ids) == sorted(set(ids))

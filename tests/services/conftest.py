@@ -6,8 +6,9 @@ Everything a test makes (devices, people, messages) is its own, so that nothing 
 
 import itertools
 import os
+import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -197,3 +198,14 @@ def phone(deployed: Deployment) -> Client:
 @pytest.fixture
 def email() -> str:
     return f"someone-{next(_numbers)}@example.com"
+
+
+@pytest.fixture
+def report(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Prints a measurement where people see it."""
+
+    def say(text: str) -> None:
+        with capsys.disabled():
+            sys.stdout.write(f"\n  {text}\n")
+
+    return say

@@ -120,11 +120,13 @@ def make_app_key(environment: Mapping[str, str], key_id: str = "services") -> Ap
 class Process:
     """A process of ours, with what it writes kept in a file."""
 
-    def __init__(self, environment: Mapping[str, str], log: Path, *command: str) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], log: Path, *arguments: str, program: str = sys.executable
+    ) -> None:
         self.log = log
         with log.open("ab") as sink:
             self._process = subprocess.Popen(
-                [sys.executable, *command],
+                [program, *arguments],
                 cwd=ROOT,
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,

@@ -1,6 +1,5 @@
 """What is ended in one process is over in all others within five seconds, access tokens included."""
 
-import sys
 import time
 import uuid
 from collections.abc import Callable
@@ -51,17 +50,6 @@ def _measured(deployed: Deployment, phone: Client, end: Callable[[], float], wha
     seconds = _refused_everywhere_at(deployed, phone) - ended_at
     report(f"{what}: refused everywhere {seconds * 1000:.1f} ms later")
     assert seconds < LIMIT_SECONDS
-
-
-@pytest.fixture
-def report(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """Prints a measurement where people see it."""
-
-    def say(text: str) -> None:
-        with capsys.disabled():
-            sys.stdout.write(f"\n  {text}\n")
-
-    return say
 
 
 def test_a_revoked_device_is_refused_everywhere(

@@ -66,11 +66,11 @@ def _state() -> Iterator[str]:
     if not state.is_configured():
         return
     with state.guarded() as redis:
-        policy = redis.config_get("maxmemory-policy").get("maxmemory-policy")
+        policy = redis.info("memory")["maxmemory_policy"]
         if policy != "noeviction":
             yield f"REDIS_STATE_URL evicts ({policy}): nonces could be forgotten; set maxmemory-policy noeviction"
-        kept = redis.config_get("appendonly", "save")
-        if kept.get("appendonly") == "no" and kept.get("save"):
+        kept = redis.info("persistence")
+        if not kept["aof_enabled"] and kept["rdb_last_bgsave_time_sec"] >= 0:
             yield "REDIS_STATE_URL keeps snapshots only: limits return to old counts with a restart; set appendonly yes"
 
 
@@ -78,6 +78,9 @@ def _cache() -> Iterator[str]:
     cache.put(cache.PROBE, "doctor", value="well")
     if cache.get(cache.PROBE, "doctor") != "well":
         yield "does not keep what it is given: look at REDIS_CACHE_URL"
+    memory = cache.memory()
+    if memory.get("maxmemory") and memory["maxmemory_policy"] == "noeviction":
+        yield "REDIS_CACHE_URL evicts nothing (noeviction): once it is full, it keeps nothing new; set allkeys-lru"
 
 
 def _broker() -> Iterator[str]:
