@@ -56,7 +56,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"EMAIL_PROVIDER": "console"}, "EMAIL_PROVIDER is console"),
     ({"EMAIL_PROVIDER": "file"}, "EMAIL_PROVIDER is file"),
     ({"EMAIL_PROVIDER": "resend", "EMAIL_API_KEY": ""}, "EMAIL_API_KEY is missing"),
-    ({"OIDC_PROVIDERS": "{"}, "OIDC_PROVIDERS"),
+    ({"OIDC_PROVIDERS": {"acme": {"issuer": "http://acme.example"}}}, "OIDC_PROVIDERS"),
     ({"CMS_PATH": "admin/cms/"}, "CMS_PATH may not lie under api/ or admin/"),
     ({"STAFF_SECOND_FACTOR": False}, "STAFF_SECOND_FACTOR is off"),
     ({"ATTESTATION_PRODUCTION": False}, "ATTESTATION_PRODUCTION is off"),
