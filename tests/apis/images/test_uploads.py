@@ -18,6 +18,7 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 from handset_client import Answer
 
+from api.apis.images import services
 from api.models import Image, ImageUpload, Job, Organization, OutboxMessage
 from api.models.base import uuid7
 from api.platform import storage, uploads
@@ -254,6 +255,24 @@ def test_abandoned_ones_are_swept_whatever_has_come(alice: Person, team: Organiz
         told = default_storage.connection.meta.client.list_multipart_uploads(Bucket=BUCKET)
         assert not told.get("Uploads")
     problem_of(complete(alice, team, never), 404, "not_found")
+
+
+def test_what_is_sent_when_the_day_is_over_goes_as_well(alice: Person, team: Organization, store: Any) -> None:
+    """An address that was got at the end of it is good for an hour more."""
+    begin(alice, team)
+    began_at = timezone.now()
+    with time_machine.travel(began_at + timedelta(hours=23, minutes=59), tick=False):
+        url, fields = uploads.form_of(services.announced_by(ImageUpload.objects.get()))
+    late = {"form": {"url": url if "://" in url else f"{BASE_URL}{url}", "fields": fields}}
+    with time_machine.travel(began_at + timedelta(days=1, minutes=1), tick=False):
+        run_outbox()
+        assert not ImageUpload.objects.exists()
+        assert send_form(alice, late) in {200, 204}
+    assert sent_to_the_store()
+    with time_machine.travel(began_at + timedelta(days=1, hours=1, minutes=2), tick=False):
+        run_outbox()
+    assert not sent_to_the_store()
+    assert not OutboxMessage.objects.filter(task="images.discard_upload", done_at=None).exists()
 
 
 def test_an_upload_whose_organization_is_gone_leaves_nothing(alice: Person, team: Organization, files: Path) -> None:

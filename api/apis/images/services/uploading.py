@@ -186,7 +186,9 @@ def _discard_later(upload: ImageUpload, *, delay_seconds: int = 0) -> None:
 
 
 def discard_upload(upload_id: uuid.UUID, *, name: str, size_bytes: int) -> None:
-    """Deletes what was sent, and the row once a day is over; later, where a job is still at work on it."""
+    """Deletes what was sent, and the row once a day is over; later, where a job is still at work on it. When the row is gone
+    nobody gets addresses any more, but those that were got are good for a while: what is sent there goes as well.
+    """
     upload = ImageUpload.objects.filter(id=upload_id, name=name).select_related("job").first()
     is_image = Image.objects.filter(uid=upload_id).exists()
     if upload is not None and upload.job is not None and upload.job.state in UNFINISHED_STATES and not is_image:
@@ -194,4 +196,5 @@ def discard_upload(upload_id: uuid.UUID, *, name: str, size_bytes: int) -> None:
         return
     uploads.delete(uploads.Announced(name, "", size_bytes, b""))
     if upload is not None and upload.created_at <= timezone.now() - timedelta(seconds=UPLOAD_SECONDS):
+        _discard_later(upload, delay_seconds=uploads.SIGNED_SECONDS)
         upload.delete()
