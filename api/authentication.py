@@ -133,7 +133,7 @@ def _verify_signature(request: ApiRequest, tag: Tag, *, is_required: bool) -> No
 
 def _require_digest(request: ApiRequest, signature: Signature) -> None:
     """Raises DigestMismatch when the body's bytes are not the signed ones, RequestDataTooBig when there are too many."""
-    digest = request.content.sha256() if has_body(request._request) else hashlib.sha256().digest()
+    digest = request.digest() if has_body(request._request) else hashlib.sha256().digest()
     signed = base64.b64decode(signature.content_digest.removeprefix("sha-256=:").removesuffix(":"))
     if not hmac.compare_digest(digest, signed):
         raise DigestMismatch

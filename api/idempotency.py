@@ -69,5 +69,5 @@ def _fingerprint(request: ApiRequest) -> bytes:
     one each time.
     """
     is_form = is_form_media_type(request.content_type) and request.parser_context["view"].takes_files
-    body = parsers.form_digest(request) if is_form else request.content.sha256()
+    body = parsers.form_digest(request) if is_form else request.digest()
     return hashlib.sha256(body + request.META.get("HTTP_IF_MATCH", "").encode()).digest()

@@ -1,6 +1,7 @@
 """The request as views see it: typed, with the caller already proven."""
 
 import functools
+import hashlib
 import ipaddress
 import re
 import uuid
@@ -69,16 +70,13 @@ class ApiRequest(Request):
 
     @cached_property
     def content(self) -> Body:
-        """The body, of no more bytes than the view takes; read when it is first needed, a form with files only in parts.
+        """The form of a view that takes files, of no more bytes than it takes; read when it is first needed, and in parts.
 
         Raises RequestDataTooBig, UnreadablePostError.
         """
         request = self._request
-        view = self.parser_context["view"]
-        if not view.takes_files:
-            return Body.of(request.body)
         announced = int(request.META.get("CONTENT_LENGTH") or 0)
-        if announced > body_max_bytes(view.files_limit):
+        if announced > body_max_bytes(self.parser_context["view"].files_limit):
             raise RequestDataTooBig
         arrived: Body | None = request.META.get(ARRIVED)
         content = Body.of(request.read()) if arrived is None else arrived
@@ -89,7 +87,12 @@ class ApiRequest(Request):
     @property
     def body(self) -> bytes:
         """The whole of it, as JSON is read. Raises as `content` does."""
-        return self.content[:]
+        return self.content[:] if self.parser_context["view"].takes_files else self._request.body
+
+    def digest(self) -> bytes:
+        """SHA-256 of the body. Raises as `content` does."""
+        is_form = self.parser_context["view"].takes_files
+        return self.content.sha256() if is_form else hashlib.sha256(self._request.body).digest()
 
     def enter(self, memberships: Memberships) -> None:
         """Gives the caller the memberships that the gate has found."""
