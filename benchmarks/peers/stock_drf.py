@@ -15,7 +15,7 @@ from rest_framework.exceptions import NotFound
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from api.models import AuditEntry, Contact, ContactTerm, Membership, Organization, Tag, User
+from api.models import AuditEntry, Contact, ContactIdentity, ContactTerm, Membership, Organization, Tag, User
 from api.platform import search
 from api.platform.ids import slug_for
 
@@ -110,6 +110,15 @@ class ContactSerializer(serializers.ModelSerializer):
             words = {*search.words(contact.display_name), *search.words(contact.emails[0]["value"])}
             ContactTerm.objects.bulk_create(
                 [ContactTerm(organization=organization, contact=contact, term=word, weight=1) for word in words]
+            )
+            values = {contact.emails[0]["value"], " ".join(sorted(search.words(contact.display_name)))}
+            firsts = ContactIdentity.objects.filter(organization=organization, is_repeat=False, value__in=values)
+            taken = set(firsts.values_list("value", flat=True))
+            ContactIdentity.objects.bulk_create(
+                [
+                    ContactIdentity(organization=organization, contact=contact, value=value, is_repeat=value in taken)
+                    for value in values
+                ]
             )
             AuditEntry.objects.create(
                 at=contact.created_at,
