@@ -294,7 +294,8 @@ class ApiView(APIView):
 
 @functools.cache
 def _methods_of(view: type[ApiView]) -> list[str]:
-    return [name.upper() for name in view.http_method_names if hasattr(view, name)]
+    # What answers GET answers HEAD, as Django has it; of a view that is being asked, not of its class.
+    return [name.upper() for name in view.http_method_names if hasattr(view, "get" if name == "head" else name)]
 
 
 @functools.cache

@@ -127,3 +127,10 @@ def test_options_tells_the_methods_by_its_header_only(alice: Person) -> None:
         answer = alice.phone.request("OPTIONS", route.path())
         assert (answer.status, answer.body) == (204, b""), route.pattern
         assert route.verbs <= set(answer.headers["allow"].split(", "))
+
+
+def test_what_is_asked_by_head_is_checked_like_what_is_got(send: Send, alice: Person) -> None:
+    for query, status in (("", 200), ("?colour=green", 400)):
+        got, asked = (send(method, f"users/me/{query}", person=alice) for method in ("GET", "HEAD"))
+        assert got.status_code == asked.status_code == status
+        assert got["allow"] == asked["allow"] == "GET, PATCH, HEAD, OPTIONS"
