@@ -73,6 +73,16 @@ def begin_erasure(
     return job
 
 
+def begin_upkeep(task: str) -> None:
+    """A job that nobody owns, of the work of keeping house; while there is one that does the same, none."""
+    try:
+        with transaction.atomic():
+            job = Job.objects.create(type=task, key=task, live_key=task)
+    except IntegrityError:
+        return
+    outbox.enqueue(task, {"job_id": str(job.id)}, job=job)
+
+
 def unfinished_of(key: str | None) -> Job | None:
     """The job that holds a key."""
     return Job.objects.filter(live_key=key).first() if key is not None else None

@@ -1,6 +1,7 @@
 """The one door to geography: where an address is, by a database in MaxMind's format that the operator supplies."""
 
 import functools
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,13 @@ def require_readable() -> None:
     """Raises OSError or ValueError when GEOIP_PATH names something else than a database."""
     if settings.GEOIP_PATH:
         _database(settings.GEOIP_PATH)
+
+
+def age_days() -> int | None:
+    """How old the database is, by what it says itself; None without GEOIP_PATH. Raises as `require_readable` does."""
+    if not settings.GEOIP_PATH:
+        return None
+    return int(time.time() - _database(settings.GEOIP_PATH).metadata().build_epoch) // 86_400
 
 
 @functools.cache

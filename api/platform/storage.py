@@ -91,7 +91,11 @@ class Folder(FileSystemStorage):
 
     def listed(self, folder: str = "") -> Iterator[StoredObject]:
         """Every file, however deep; of a folder's, one after the other."""
-        with os.scandir(self.path(folder)) as entries:
+        try:
+            found = os.scandir(self.path(folder))
+        except FileNotFoundError:  # deleted meanwhile, or nothing was ever written
+            return
+        with found as entries:
             for entry in entries:
                 name = f"{folder}/{entry.name}".lstrip("/")
                 if entry.is_dir(follow_symlinks=False):

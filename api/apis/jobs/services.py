@@ -3,17 +3,34 @@
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
+import structlog
 from django.utils import timezone
 
 from api.exceptions import ApiError, NotThere
 from api.models import Job, JobState, OutboxMessage
-from api.platform import audit, counters, idempotency, jobs, limits, nonces, outbox, staff
+from api.platform import (
+    audit,
+    counters,
+    idempotency,
+    jobs,
+    leases,
+    limits,
+    media,
+    nonces,
+    outbox,
+    places,
+    staff,
+    storage,
+)
 from api.platform.callers import Caller
 from api.platform.ids import as_uuid
 from api.platform.transactions import transactional
+
+log = structlog.get_logger(__name__)
 
 # The types that a client may start, with their arguments; each is the task `jobs.<type>`.
 PUBLIC_TYPES: Mapping[str, Sequence[str]] = {
@@ -187,3 +204,33 @@ def forget_expired() -> None:
     ):
         while forget():
             pass
+
+
+# As long as a copy of the database may be old that somebody goes back to: what it names is still there.
+_STRAY_FOR = timedelta(days=7)
+_PLACES_OLD_DAYS = 60
+
+
+def audit_media() -> dict[str, int]:
+    """Deletes objects that no row has named for a week; how many, and how many are missing or under no prefix of ours.
+
+    Raises TemporarilyUnavailable, and what `leases.require_held` raises.
+    """
+    deleted = 0
+    with media.audited() as findings:
+        for stray in findings.strays(older_than=_STRAY_FOR):
+            leases.require_held()
+            storage.delete([stray.name])
+            deleted += 1
+        missing = sum(1 for _ in findings.missing())
+        foreign = sum(1 for _ in findings.foreign())
+    if missing:
+        log.warning("media.missing", objects=missing)
+    return {"deleted": deleted, "missing": missing, "foreign": foreign}
+
+
+def check_places() -> None:
+    """Logs a warning when the database of places is so old that many addresses are somewhere else by now."""
+    age_days = places.age_days()
+    if age_days is not None and age_days > _PLACES_OLD_DAYS:
+        log.warning("places.old", days=age_days)
