@@ -34,8 +34,13 @@ ENV PATH=/opt/venv/bin:$PATH \
   DJANGO_ENV=production \
   BIND_ADDRESS=0.0.0.0 \
   VAR_DIR=/tmp/handset
-# The key signs nothing here, and does not stay. Byte code is compiled now, since the file system is read-only later.
-RUN SECRET_KEY=only-while-the-image-is-built python manage.py collectstatic --no-input \
+# Secrets of the moment: they sign nothing here, and do not stay. Byte code is compiled now, since the file system is
+# read-only later.
+# hadolint ignore=SC1091
+RUN DJANGO_ENV=embedded VAR_DIR=/tmp/build python manage.py new_secrets >/tmp/secrets \
+  && set -a && . /tmp/secrets && set +a \
+  && python manage.py collectstatic --no-input \
+  && rm -rf /tmp/secrets /tmp/build \
   && python -m compileall -q --invalidation-mode unchecked-hash api core
 
 USER 10001:10001
