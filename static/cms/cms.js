@@ -18,6 +18,9 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") closeMenus();
 });
 
+// The row of sections shows where one is.
+document.querySelector(".sections [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+
 // A menu closes when one looks elsewhere.
 function closeMenus(but) {
   for (const menu of document.querySelectorAll("details.menu[open]")) {
