@@ -34,8 +34,10 @@ step "migrations say what the models say"
 "$PY" manage.py makemigrations --check --dry-run
 
 step "migrations run beside the code before them"
-# Refuses NOT NULL without a default of the database, dropping, renaming. The first one has no code before it.
-"$PY" manage.py lintmigrations api --settings tests.linting --sql-analyser sqlite --no-cache --quiet ok ignore --ignore-name 0001_initial
+# Refuses dropping and renaming; the rest is told by the statements of a server (tests/services/test_releases.py), since SQLite
+# makes its tables anew, NOT NULL and all. The first migration has no code before it.
+"$PY" manage.py lintmigrations api --settings tests.linting --sql-analyser sqlite --exclude-migration-test NOT_NULL --no-cache \
+  --quiet ok ignore --ignore-name 0001_initial
 
 step "docs/openapi.yaml says what the API does"
 "$PY" manage.py spectacular --validate --fail-on-warn --file "$work/openapi.yaml"
