@@ -38,7 +38,8 @@ def send_mail(kind: str, *, to: str, values: Mapping[str, str], reference: str) 
 def rendered(template: Template, *, to: str, values: Mapping[str, str]) -> Mail:
     """A mail in both forms. Links that stand by themselves become buttons of the HTML, and codes are made to be read."""
     subject, body = (_filled(text, values) for text in template)
-    page = render_to_string("email/layout.html", {"subject": subject, "paragraphs": paragraphs_of(body)})
+    heading = _CODE.sub(lambda code: code[0].replace(" ", "\N{NO-BREAK SPACE}"), subject)
+    page = render_to_string("email/layout.html", {"subject": heading, "paragraphs": paragraphs_of(body)})
     return Mail(to, " ".join(subject.split()), body, page)
 
 
