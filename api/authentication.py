@@ -14,7 +14,7 @@ from django.conf import settings
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from api.models import ActorKind, Channel
+from api.models import ActorKind, Channel, Trust
 from api.platform import api_keys, device_keys, nonces, signing
 from api.platform.api_keys import ApiKeyInvalid
 from api.platform.callers import Caller
@@ -150,6 +150,7 @@ def _caller_of(request: ApiRequest) -> Caller:
             device_id=claims.device_id,
             session_id=claims.session_id,
             is_guest=claims.is_guest,
+            is_attested=claims.trust != Trust.UNATTESTED,
             memberships=request.memberships,
             address=address,
             request_id=request_id,

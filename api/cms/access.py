@@ -30,17 +30,22 @@ BROWSER_KEY = "staff_session"
 
 
 class StaffBackend(ModelBackend):
-    """Knows staff by e-mail and password: one hash for everybody, known or not."""
+    """Knows staff by e-mail and password: a refusal takes as long for everybody, known or not."""
 
     def authenticate(
-        self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **_: Any
+        self,
+        request: HttpRequest | None,
+        username: str | None = None,
+        password: str | None = None,
+        is_locked: bool = False,
+        **_: Any,
     ) -> User | None:
         if not username or password is None:
             return None
         person = person_by(username)
-        if not password_matches(person, password) or person is None:
-            return None
-        return person if self.user_can_authenticate(person) else None
+        if person is not None and (is_locked or not self.user_can_authenticate(person)):
+            person = None
+        return person if password_matches(person, password) else None
 
     def user_can_authenticate(self, user: Any) -> bool:
         return bool(user.is_active and user.is_staff and user.deleted_at is None)

@@ -58,8 +58,8 @@ def show_password(request: HttpRequest, *, email: str, password: str) -> bool:
     key = auth.browser_key_of(email, _known_browser(request, email))
     _spend_attempt(request, key)
     attempt = auth.begin_attempt(key)
-    person = authenticate(request, username=email, password=password)
-    if not (isinstance(person, User) and attempt.is_allowed):
+    person = authenticate(request, username=email, password=password, is_locked=not attempt.is_allowed)
+    if not isinstance(person, User):
         _record_failure(request, email, key, attempt.lock_seconds)
         return False
     auth.forgive(key)

@@ -110,7 +110,6 @@ class ProofPurpose(models.TextChoices):
     EMAIL_CONFIRM = "email_confirm"
     EMAIL_CHANGE = "email_change"
     NEW_DEVICE = "new_device"  # "was this you?": ends a session
-    DELETION = "deletion"
 
 
 class MailedProof(models.Model):
@@ -125,6 +124,8 @@ class MailedProof(models.Model):
     live_key = IdentityField(unique=True, null=True)
     email = models.EmailField(max_length=254)  # where it is mailed to
     email_identity = IdentityField()
+    # With whom it counts against the mails of a day: a device, kinds of strangers, staff; empty for the person's session.
+    asker = models.CharField(max_length=36, blank=True)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE, related_name="mailed_proofs"
     )

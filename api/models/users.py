@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models
+from django.db.models.functions import Substr
 from django.utils import timezone
 
 from api.models.base import IdentityField, TimeStamped, identity_of, one_of, uuid7
@@ -58,6 +59,13 @@ class User(AbstractBaseUser, PermissionsMixin, TimeStamped):
     version = models.PositiveIntegerField(default=1)  # of the profile; moved by every change of it
     # Moved by whatever must end all sessions; a session remembers the value that it was opened with.
     auth_version = models.PositiveIntegerField(default=0)
+    # How the password is hashed, so that it is known at once whether any came from elsewhere.
+    password_algorithm = models.GeneratedField(
+        expression=Substr("password", 1, 13),
+        output_field=models.CharField(max_length=13),
+        db_persist=True,
+        db_index=True,
+    )
     date_joined = models.DateTimeField(default=timezone.now, editable=False)
     # The account was given up: nothing of it works, and a job erases it, at once or after ERASURE_GRACE_DAYS.
     deleted_at = models.DateTimeField(null=True, blank=True)

@@ -36,6 +36,7 @@ class Caller:
     scopes: frozenset[str] | None = None
     duties: frozenset[str] = frozenset()  # of staff: the actions that their roles cover
     is_guest: bool = False
+    is_attested: bool = False  # Apple or Google has vouched for the device
     memberships: Mapping[uuid.UUID, Member] = field(default_factory=dict)
     address: str | None = None
     request_id: str = ""

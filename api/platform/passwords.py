@@ -1,7 +1,15 @@
-"""Password hashing: Argon2id with our parameters, and a check that costs the same whether or not there is an account."""
+"""Password hashing: Argon2id with our parameters, PBKDF2 for what was hashed elsewhere, and a check whose refusal costs the
+same for everybody and nobody.
+"""
 
 from django.conf import settings
-from django.contrib.auth.hashers import Argon2PasswordHasher, check_password, make_password
+from django.contrib.auth.hashers import (
+    Argon2PasswordHasher,
+    PBKDF2PasswordHasher,
+    check_password,
+    get_hasher,
+    make_password,
+)
 
 from api.models import User
 
@@ -14,18 +22,45 @@ class Argon2id(Argon2PasswordHasher):
     parallelism = settings.ARGON2_PARALLELISM
 
 
+class Pbkdf2(PBKDF2PasswordHasher):
+    """Django's PBKDF2, with the most iterations that passwords from elsewhere may have and be refused in equal time."""
+
+    algorithm: str = "pbkdf2_sha256"
+    iterations = settings.PBKDF2_ITERATIONS
+
+
 def password_matches(user: User | None, password: str) -> bool:
-    """Whether `password` is the user's. Hashes exactly once also for nobody, and for people without a password.
+    """Whether `password` is the user's. A refusal takes as long for nobody, and for people without a password: so give
+    None for whoever may not enter with the right one either.
 
     A right one whose hash is of another kind, or of other parameters, is stored as it would be hashed today.
     """
-    if user is None or not user.has_usable_password():
-        make_password(password)
-        return False
+    algorithm = user.password.partition("$")[0] if user is not None else ""
+    if user is not None and algorithm in {Argon2id.algorithm, Pbkdf2.algorithm} and _is_right(user, password):
+        return True
+    _make_up(algorithm, user.password if user is not None else "", password)
+    return False
 
+
+def _is_right(user: User, password: str) -> bool:
     def store_anew(password: str) -> None:
         before, user.password = user.password, make_password(password)
         # Not in the place of one that was set meanwhile.
         User.objects.filter(id=user.id, password=before).update(password=user.password)
 
     return check_password(password, user.password, store_anew)
+
+
+def _make_up(algorithm: str, encoded: str, password: str) -> None:
+    """Spends what a refusal has not cost yet: an Argon2id, and a PBKDF2 for as long as anybody's password is hashed so.
+    Else the time would tell whose account came from elsewhere.
+    """
+    if algorithm != Argon2id.algorithm:
+        make_password(password)
+    if not User.objects.filter(password_algorithm=Pbkdf2.algorithm).exists():
+        return
+    pbkdf2 = get_hasher(Pbkdf2.algorithm)
+    if algorithm == Pbkdf2.algorithm:
+        pbkdf2.harden_runtime(password, encoded)
+    else:
+        pbkdf2.encode(password, pbkdf2.salt())

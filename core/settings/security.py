@@ -94,7 +94,7 @@ LOCKOUT_WINDOW_SECONDS = 15 * 60
 LOCKOUT_SECONDS = 15 * 60
 LOCKOUT_MAX_SECONDS = 24 * 3600
 
-# Mails of one kind with codes or links to one address, whoever asks for them.
+# Mails of one kind with codes or links to one address; who has a count of their own: auth.services.failures.asker_of.
 MAILS_PER_DAY = 10
 # How old the proof of a session may be where it stands in for a password (seconds).
 FRESH_PROOF_SECONDS = 600
@@ -103,10 +103,10 @@ FRESH_PROOF_SECONDS = 600
 ARGON2_MEMORY_KIB = env.integer("ARGON2_MEMORY_KIB", 19_456, minimum=8)
 ARGON2_TIME_COST = env.integer("ARGON2_TIME_COST", 2, minimum=1)
 ARGON2_PARALLELISM = env.integer("ARGON2_PARALLELISM", 1, minimum=1)
-PASSWORD_HASHERS = [
-    "api.platform.passwords.Argon2id",
-    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
-]
+# Passwords that were hashed elsewhere, until their person signs in: the most iterations that one of them has. For as long as
+# there are any, every refused password costs as many.
+PBKDF2_ITERATIONS = env.integer("PBKDF2_ITERATIONS", 1_000_000, minimum=1)
+PASSWORD_HASHERS = ["api.platform.passwords.Argon2id", "api.platform.passwords.Pbkdf2"]
 PASSWORD_MAX_LENGTH = 256
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},

@@ -9,7 +9,17 @@ from handset_client import Answer
 from handset_client.outcomes import accept
 
 from api.apis.auth import services as auth
-from api.models import AuditEntry, EndReason, MailedProof, Membership, OutboxMessage, Session, User
+from api.models import (
+    AuditEntry,
+    Device,
+    EndReason,
+    MailedProof,
+    Membership,
+    OutboxMessage,
+    Session,
+    Trust,
+    User,
+)
 from api.platform import callers
 from tests.apis.auth.mailbox import received
 from tests.apis.auth.wire import MakePhone, commit, lower_rates
@@ -157,6 +167,46 @@ def test_ten_mails_a_day_to_an_address_whoever_asks(new_phone: MakePhone, clock:
     phone.get_token()
     ask(phone)
     assert len(received()) == 1
+
+
+def used_up(new_phone: MakePhone, email: str) -> None:
+    """Strangers have asked for all the codes that an address gets for them in a day."""
+    for _ in range(10):
+        ask(new_phone()[0], email)
+    assert received(email)
+    ask(new_phone()[0], email)
+    assert received(email) == []
+
+
+def test_strangers_use_up_no_mail_of_where_the_person_has_signed_in(phone: Phone, new_phone: MakePhone) -> None:
+    ask(phone)
+    [mail] = received(ADA)
+    adopt(phone, accept(verify(phone, mail.code)))
+    phone.sign_out()
+    used_up(new_phone, ADA)
+    for _ in range(11):
+        ask(phone)
+    assert MailedProof.objects.filter(asker=phone.state.device_id).count() == 10
+    [mail] = received(ADA)
+    assert accept(verify(phone, mail.code)).json["user"]["email"] == ADA
+
+
+def test_strangers_programs_use_up_no_mail_of_phones_that_are_attested(new_phone: MakePhone) -> None:
+    used_up(new_phone, ADA)
+    phone, _ = new_phone()
+    phone.get_token()
+    Device.objects.filter(id=phone.state.device_id).update(trust=Trust.BASIC)
+    phone.get_token()
+    ask(phone)
+    [mail] = received(ADA)
+    assert accept(verify(phone, mail.code)).json["user"]["email"] == ADA
+
+
+def test_whoever_signed_up_with_somebodys_address_mails_there_no_oftener(alice: Person, new_phone: MakePhone) -> None:
+    received()
+    used_up(new_phone, alice.email)
+    ask(alice.phone, alice.email)
+    assert received() == []
 
 
 def test_who_is_shut_out_gets_no_mail_and_no_session(alice: Person, phone: Phone) -> None:

@@ -7,19 +7,21 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.contrib.auth.hashers import make_password
+from django.contrib.auth import hashers
+from django.contrib.auth.hashers import PBKDF2PasswordHasher, make_password
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django.utils.crypto import pbkdf2
 from handset_client import Answer
 from handset_client.outcomes import accept
 from pytest_django import Settings
 
 from api.apis.auth import services as auth
 from api.apis.auth.services import failures
-from api.models import AuditEntry, EndReason, Outcome, Session, SignInFailures, User
+from api.models import AuditEntry, Device, EndReason, Outcome, Session, SignInFailures, Trust, User
 from api.platform import callers
-from api.platform.passwords import Argon2id
+from api.platform.passwords import Argon2id, Pbkdf2
 from tests.apis.auth.mailbox import received
 from tests.apis.auth.wire import (
     Draft,
@@ -215,6 +217,54 @@ def test_a_right_password_is_stored_as_it_would_be_today(
     assert User.objects.get().password == renewed
 
 
+def imported(person: Person, iterations: int = 3) -> None:
+    """Gives a person a password that was hashed elsewhere."""
+    User.objects.filter(id=person.user.id).update(password=PBKDF2PasswordHasher().encode(PASSWORD, "salt", iterations))
+
+
+@pytest.mark.parametrize("whose", ["theirs", "of-a-person-from-here", "of-nobody", "of-a-locked-account"])
+def test_a_refusal_costs_as_much_as_the_slowest_kind_of_password(
+    device: PhoneOnWire,
+    alice: Person,
+    bob: Person,
+    whose: str,
+    hashes: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else the time would tell whose account came from elsewhere; and of a locked one, which password is right."""
+    imported(alice)
+    credentials = {
+        "theirs": (alice.email, WRONG),
+        "of-a-person-from-here": (bob.email, WRONG),
+        "of-nobody": (NOBODY, WRONG),
+        "of-a-locked-account": locked_account(alice) if whose == "of-a-locked-account" else ("", ""),
+    }[whose]
+    derived: list[int] = []
+
+    def derive(*args: Any, **kwargs: Any) -> bytes:
+        derived.append(args[2])
+        return pbkdf2(*args, **kwargs)
+
+    monkeypatch.setattr(hashers, "pbkdf2", derive)
+    monkeypatch.setattr(Pbkdf2, "iterations", 8)
+    hashes.clear()
+    assert_refused(sign_in(device, *credentials), 401, "invalid_credentials")
+    assert (len(hashes), sum(derived)) == (1, 8)
+
+
+def test_nobody_pays_for_passwords_from_elsewhere_when_the_last_is_gone(
+    device: PhoneOnWire, alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imported(alice)
+    accept(sign_in(device, alice.email))
+
+    def derive(*args: Any, **kwargs: Any) -> bytes:
+        raise AssertionError
+
+    monkeypatch.setattr(hashers, "pbkdf2", derive)
+    assert_refused(sign_in(device, NOBODY, WRONG), 401, "invalid_credentials")
+
+
 def test_every_refusal_asks_the_database_the_same(device: PhoneOnWire, alice: Person) -> None:
     """Strangers do not learn from time either."""
     counts = []
@@ -385,6 +435,25 @@ def test_what_cannot_be_read_is_counted_too(device: PhoneOnWire, settings: Setti
     given = Draft("POST", f"{BASE_URL}/api/v1/token/pair/", headers, content)
     answers = [send(device[1], given) for _ in range(4)]
     assert [answer.code for answer in answers] == ["malformed_body"] * 3 + ["throttled"]
+
+
+def attested(device: PhoneOnWire) -> PhoneOnWire:
+    """The same phone, once Apple or Google has vouched for it."""
+    Device.objects.filter(id=device[0].state.device_id).update(trust=Trust.STRONG)
+    device[0].get_token()
+    return device
+
+
+def test_strangers_programs_do_not_use_up_what_phones_have(
+    alice: Person, new_phone: MakePhone, settings: Settings
+) -> None:
+    """Whether or not there is such an account: who may go on tells nothing."""
+    programs = [another(new_phone) for _ in range(4)]
+    phones = [attested(another(new_phone)) for _ in range(4)]
+    for email in (alice.email, NOBODY):
+        lower_rates(settings, auth_token=3)
+        assert [sign_in(device, email, WRONG).status for device in programs] == [401, 401, 401, 429]
+        assert [sign_in(device, email, WRONG).status for device in phones] == [401, 401, 401, 429]
 
 
 # -- lost answers

@@ -2,12 +2,11 @@
 
 import hashlib
 import hmac
-import uuid
 
 from django.conf import settings
 
 from api.apis.api_keys import services as api_keys
-from api.apis.auth.services import proofs
+from api.apis.auth.services import failures, proofs
 from api.apis.auth.services.ending import end_sessions
 from api.apis.auth.services.guests import meet, settle_guest, upgrade_guest
 from api.apis.auth.services.proofs import InvalidOrExpired
@@ -32,21 +31,25 @@ from api.platform.transactions import transactional
 def request_magic_code(caller: Caller, *, email: str) -> str | None:
     """Mails a code to an address, whoever has it or nobody: the work is the same. The code before it is void.
 
-    Beyond the day's number for the address nothing is mailed, and that is not told. Returns the code only where
+    Beyond the day's number for the address, and for who asks, nothing is mailed, and that is not told. Returns the code only where
     MAGIC_LINK_DEBUG_ECHO_TOKEN asks for it.
     """
-    assert caller.device_id is not None
-    proof = _issue_code(caller.device_id, email)
+    proof = _issue_code(caller, email)
     return proofs.code_of(proof) if proof and settings.DEBUG and settings.MAGIC_LINK_DEBUG_ECHO_TOKEN else None
 
 
 @transactional
-def _issue_code(device_id: uuid.UUID, email: str) -> MailedProof | None:
+def _issue_code(caller: Caller, email: str) -> MailedProof | None:
+    device_id = caller.device_id
     # Mail goes to the address that the account has, never to another spelling of it.
     stored = User.objects.filter(email_identity=identity_of(email)).values_list("email", flat=True).first()
     address = hashlib.sha256(identity_of(email).encode()).hexdigest()
     return proofs.issue(
-        ProofPurpose.MAGIC_CODE, about=f"{device_id}|{address}", email=stored or email, device_id=device_id
+        ProofPurpose.MAGIC_CODE,
+        about=f"{device_id}|{address}",
+        email=stored or email,
+        asker=failures.asker_of(caller, email),
+        device_id=device_id,
     )
 
 

@@ -3,7 +3,7 @@
 import hmac
 import uuid
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.utils import timezone
@@ -23,10 +23,14 @@ def key_of(email: str, device_id: uuid.UUID) -> bytes:
     person has signed in before. The same work for an address that nobody has.
     """
     identity = identity_of(email)
-    here = Session.objects.filter(device_id=device_id, user__email_identity=identity)
+    return _key(identity, str(device_id) if _is_known(device_id, identity) else _STRANGERS)
+
+
+def _is_known(device_id: uuid.UUID, identity: str, **person: Any) -> bool:
+    """Whether the person of an address, who is as `person` says, has signed in on a device before."""
+    here = Session.objects.filter(device_id=device_id, user__email_identity=identity, **person)
     reasons = set(here.values_list("end_reason", flat=True).distinct())
-    is_known = bool(reasons) and reasons.isdisjoint(STRANGERS_END_REASONS)
-    return _key(identity, str(device_id) if is_known else _STRANGERS)
+    return bool(reasons) and reasons.isdisjoint(STRANGERS_END_REASONS)
 
 
 def browser_key_of(email: str, browser: str) -> bytes:
@@ -106,10 +110,27 @@ def forget_old_failures(*, most: int = 1000) -> int:
 
 
 def account_key(caller: Caller, email: str) -> str:
-    """What a limit of guesses counts: the account, apart for each device that has signed in there. No address in it."""
+    """What a limit of guesses counts: the account, apart for each device that has signed in there, and of all others
+    apart for those that are attested: a stranger's programs use up nothing of what phones have. No address in it.
+    """
     address = email.strip()[:254]
     # Before anything was validated: what cannot be an address is nobody's.
     is_possible = address.isprintable() and len(identity_of(address).encode()) <= IDENTITY_MAX_BYTES
     if caller.device_id is None or not is_possible:
         return "nobody"
-    return key_of(address, caller.device_id).hex()[:32]
+    identity = identity_of(address)
+    who = str(caller.device_id) if _is_known(caller.device_id, identity) else _strangers_of(caller)
+    return _key(identity, who).hex()[:32]
+
+
+def asker_of(caller: Caller, email: str) -> str:
+    """With whom a device's mails to an address are counted: by itself where the person has signed in, and has proved
+    that the address is theirs; else whoever signed up with somebody's address could mail there from each device.
+    """
+    assert caller.device_id is not None
+    is_known = _is_known(caller.device_id, identity_of(email), user__is_email_confirmed=True)
+    return str(caller.device_id) if is_known else _strangers_of(caller)
+
+
+def _strangers_of(caller: Caller) -> str:
+    return "attested" if caller.is_attested else _STRANGERS

@@ -54,8 +54,8 @@ def prove_person(caller: Caller, *, password: str | None, or_else: str | None = 
         return person
     key = failures.key_of(person.email, caller.device_id)
     attempt = failures.begin_attempt(key)
-    is_right = password_matches(person, password or "") or (or_else is not None and password_matches(person, or_else))
-    if not (is_right and attempt.is_allowed):
+    asked = person if attempt.is_allowed else None
+    if not (password_matches(asked, password or "") or (or_else is not None and password_matches(asked, or_else))):
         audit.record_refusal(caller, "auth.proof_failed", target_kind="user", target_id=person.id)
         failures.record_lock(caller, attempt.lock_seconds)
         raise InvalidCredentials
@@ -126,18 +126,18 @@ def _set_password(person: User, encoded: str) -> None:
 
 def request_password_reset(caller: Caller, *, email: str) -> None:
     """Mails a link that sets a new password, if somebody has the address; the work is the same if nobody has."""
-    assert caller.device_id is not None
-    _issue_reset(email, caller.device_id)
+    _issue_reset(caller, email)
 
 
 @transactional
-def _issue_reset(email: str, device_id: uuid.UUID) -> None:
+def _issue_reset(caller: Caller, email: str) -> None:
     person = User.objects.filter(email_identity=identity_of(email)).first()
     address = hashlib.sha256(identity_of(email).encode()).hexdigest()
     stored = person.email if person is not None else None
     # Each device voids its own link only: whoever goes on asking would keep the person from ever using one.
-    about = f"{device_id}|{address}"
-    proofs.issue(ProofPurpose.PASSWORD_RESET, about=about, email=stored or email, user=person)
+    about = f"{caller.device_id}|{address}"
+    asker = failures.asker_of(caller, email)
+    proofs.issue(ProofPurpose.PASSWORD_RESET, about=about, email=stored or email, asker=asker, user=person)
 
 
 def reset_password(caller: Caller, *, token: str, new_password: str) -> None:

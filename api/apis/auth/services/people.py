@@ -102,7 +102,7 @@ def _register(caller: Caller, person: User, username: str | None, digest: bytes)
 
 
 def sign_in(caller: Caller, *, email: str, password: str, merge_guest: bool | None = None) -> TokenGrant:
-    """Signs a person in on the caller's device. Exactly one password hash whoever is asked for.
+    """Signs a person in on the caller's device. Every refusal takes the same, whoever is asked for.
 
     Raises InvalidCredentials, GuestHasData, TokenRevoked.
     """
@@ -111,8 +111,8 @@ def sign_in(caller: Caller, *, email: str, password: str, merge_guest: bool | No
     key = failures.key_of(email, caller.device_id)
     attempt = failures.begin_attempt(key)
     person = User.objects.filter(email_identity=identity_of(email)).first()
-    is_right = password_matches(person, password)
-    if person is None or not (attempt.is_allowed and is_right and person.is_active):
+    may_enter = attempt.is_allowed and person is not None and person.is_active
+    if not password_matches(person if may_enter else None, password) or person is None:
         _record_failure(caller, person, key, attempt.lock_seconds)
         raise InvalidCredentials
     failures.forgive(key)
@@ -163,7 +163,7 @@ def _has_right_password(caller: Caller, session: Session, person: User, password
     lock_device(session.device_id)
     key = failures.key_of(person.email, session.device_id)
     attempt = failures.begin_attempt(key)
-    is_right = password_matches(person, password) and attempt.is_allowed
+    is_right = password_matches(person if attempt.is_allowed else None, password)
     if is_right:
         failures.forgive(key)
     else:

@@ -30,7 +30,6 @@ _SECONDS = {
     ProofPurpose.EMAIL_CONFIRM: 24 * 3600,
     ProofPurpose.EMAIL_CHANGE: 24 * 3600,
     ProofPurpose.NEW_DEVICE: 7 * 24 * 3600,
-    ProofPurpose.DELETION: 60 * settings.MAGIC_LINK_EXPIRY_MINUTES,
 }
 _KEPT_SECONDS = 24 * 3600  # beyond its time: what was mailed to an address in a day is counted
 
@@ -49,18 +48,20 @@ def issue(
     *,
     about: str,
     email: str,
+    asker: str = "",
     user: User | None = None,
     device_id: uuid.UUID | None = None,
     session_id: uuid.UUID | None = None,
 ) -> MailedProof | None:
     """A new proof, mailed after the transaction; the one before `about` the same (whatever that names) is void.
 
-    Of two at once one is issued, and beyond the day's number for the address none is: then the answer is None.
+    Of two at once one is issued, and beyond the day's number for the address and who is counted as its `asker` none is:
+    then the answer is None.
     """
     live_key = f"{purpose}|{about}"
     now = timezone.now()
     # A person is told of a new device however many there are.
-    if purpose != ProofPurpose.NEW_DEVICE and _issued_in_a_day(purpose, email) >= settings.MAILS_PER_DAY:
+    if purpose != ProofPurpose.NEW_DEVICE and _issued_in_a_day(purpose, email, asker) >= settings.MAILS_PER_DAY:
         return None
     void(purpose, about=about)
     proof = MailedProof(
@@ -69,6 +70,7 @@ def issue(
         live_key=live_key,
         email=email,
         email_identity=identity_of(email),
+        asker=asker,
         user=user,
         user_auth_version=user.auth_version if user else 0,
         device_id=device_id,
@@ -96,10 +98,11 @@ def void(purpose: ProofPurpose, *, about: str) -> None:
     MailedProof.objects.filter(live_key=f"{purpose}|{about}").update(live_key=None)
 
 
-def _issued_in_a_day(purpose: ProofPurpose, email: str) -> int:
-    """How many proofs of a purpose were issued for an address in the last 24 hours."""
+def _issued_in_a_day(purpose: ProofPurpose, email: str, asker: str) -> int:
+    """How many proofs of a purpose were issued for an address and an asker in the last 24 hours."""
     since = timezone.now() - timedelta(days=1)
-    return MailedProof.objects.filter(purpose=purpose, email_identity=identity_of(email), created_at__gte=since).count()
+    issued = MailedProof.objects.filter(purpose=purpose, email_identity=identity_of(email), created_at__gte=since)
+    return issued.filter(asker=asker).count()
 
 
 def _secret(proof: MailedProof) -> bytes:

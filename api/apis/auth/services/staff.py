@@ -181,7 +181,7 @@ def _send(caller: Caller, user_id: uuid.UUID, purpose: ProofPurpose) -> None:
     about = str(person.id) if purpose is ProofPurpose.EMAIL_CONFIRM else f"staff|{person.id}"
     if person.email is None or not person.is_active or is_idle:
         raise NothingToSend
-    if proofs.issue(purpose, about=about, email=person.email, user=person) is None:
+    if proofs.issue(purpose, about=about, email=person.email, asker="staff", user=person) is None:
         raise NothingToSend
     changes = {"purpose": [None, purpose]}
     audit.record(caller, "user.mailed_by_staff", target_kind="user", target_id=person.id, changes=changes)
