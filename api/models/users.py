@@ -4,7 +4,6 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models
-from django.db.models.functions import Substr
 from django.utils import timezone
 
 from api.models.base import IdentityField, TimeStamped, identity_of, one_of, uuid7
@@ -61,7 +60,8 @@ class User(AbstractBaseUser, PermissionsMixin, TimeStamped):
     auth_version = models.PositiveIntegerField(default=0)
     # How the password is hashed, so that it is known at once whether any came from elsewhere.
     password_algorithm = models.GeneratedField(
-        expression=Substr("password", 1, 13),
+        # No blank behind a comma: Django takes SQLite's definition of a table apart there.
+        expression=models.Func("password", models.Value(1), models.Value(13), function="SUBSTR", arg_joiner=","),
         output_field=models.CharField(max_length=13),
         db_persist=True,
         db_index=True,
