@@ -10,7 +10,7 @@ from django.core.checks import CheckMessage, Error, register
 from api.apis.orgs.selectors import permissions_with
 from api.platform import attestation, keys, oidc, places, tokens
 
-_PROVIDERS_WITH_A_KEY = frozenset({"resend", "postmark", "mailgun", "brevo"})
+_PROVIDERS_WITH_A_KEY = frozenset({"resend", "postmark", "sendgrid", "mailgun", "brevo"})
 
 
 @register("handset")

@@ -160,11 +160,15 @@ def _is_whole(row: Mapping[str, Any]) -> bool:
 
 
 def _must_be_copied(day: AuditDay) -> bool:
-    """Whether a day is over, and nobody is about to make its copy."""
-    if not AuditDay.objects.filter(day__gt=day.day).exists():
+    """Whether a day is over, and nobody is about to make its copy. How long that may take is told by the day that began
+    then, which is sealed: messages can be made to look young.
+    """
+    after = AuditDay.objects.filter(day__gt=day.day).order_by("day").first()
+    if after is None:
         return False
-    awaited = OutboxMessage.objects.filter(dedup_key=audit_chain.keeping(day.day), due_at__isnull=False)
-    return not awaited.filter(created_at__gt=timezone.now() - _COPIED_WITHIN).exists()
+    if after.day < timezone.now().date() - _COPIED_WITHIN:
+        return True
+    return not OutboxMessage.objects.filter(dedup_key=audit_chain.keeping(day.day), due_at__isnull=False).exists()
 
 
 def _days() -> Iterator[AuditDay]:

@@ -12,10 +12,11 @@ import time_machine
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.models import F
+from django.utils import timezone
 
 from api.apis.audit import services
 from api.apis.jobs import services as jobs
-from api.models import ActorKind, AuditDay, AuditEntry, Channel, Outcome
+from api.models import ActorKind, AuditDay, AuditEntry, Channel, OutboxMessage, Outcome
 from api.platform import audit, audit_verification, callers
 from api.platform.callers import Caller
 from api.platform.keys import b64url
@@ -241,6 +242,18 @@ def test_a_days_copy_that_is_still_to_be_made_is_no_fault(trail: list[AuditEntry
         services.seal()
         assert faults() == []
     with time_machine.travel(moment + timedelta(days=2)):  # nobody has carried it out, which nobody may overlook
+        assert faults() == ["of 2026-11-23 nothing is kept elsewhere"]
+
+
+def test_a_days_copy_that_somebody_holds_up(trail: list[AuditEntry]) -> None:
+    """Whoever writes to the database writes messages, too."""
+    moment = START + timedelta(days=4)
+    with time_machine.travel(moment):
+        write(1)
+        services.seal()
+    with time_machine.travel(moment + timedelta(days=2)):
+        now = timezone.now()
+        OutboxMessage.objects.filter(dedup_key="audit-day:2026-11-23").update(created_at=now, due_at=now)
         assert faults() == ["of 2026-11-23 nothing is kept elsewhere"]
 
 

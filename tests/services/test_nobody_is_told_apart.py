@@ -8,9 +8,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import pytest
+from django.contrib.auth.hashers import PBKDF2PasswordHasher, make_password
 from handset_client import Answer, Client
 
 from api.apis.users import services as users
+from api.models import User
 from api.platform import callers
 from tests.services.conftest import PASSWORD, Deployment
 
@@ -78,7 +80,22 @@ def test_known_and_unknown_addresses_are_answered_alike(
 ) -> None:
     phone = deployed.phone()
     deployed.person(phone)
-    call = CALLS[path]
+    assert_told_alike(phone, CALLS[path], known_addresses)
+
+
+def test_a_password_from_elsewhere_is_refused_like_any_other(deployed: Deployment, known_addresses: list[str]) -> None:
+    """Half as many iterations as such a password may have, so that there is something to make up for on both sides."""
+    phone = deployed.phone()
+    phone.get_token()
+    encoded = PBKDF2PasswordHasher().encode(PASSWORD, "salt", 20_000)
+    User.objects.filter(email__in=known_addresses).update(password=encoded)
+    try:
+        assert_told_alike(phone, CALLS["token/pair/"], known_addresses)
+    finally:
+        User.objects.filter(email__in=known_addresses).update(password=make_password(None))
+
+
+def assert_told_alike(phone: Client, call: Call, known_addresses: list[str]) -> None:
     pairs: list[Pair] = []
     seen = []
     for known in known_addresses:

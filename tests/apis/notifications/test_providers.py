@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import pytest
 from django.core import mail as django_mail
-from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import get_connection
+from django.core.mail.backends.smtp import EmailBackend
 
 from api.platform.mail import Mail, MailNotTaken, send
 
@@ -23,6 +23,7 @@ PROVIDERS = {
     "smtp": "django.core.mail.backends.smtp",
     "resend": "anymail.backends.resend",
     "postmark": "anymail.backends.postmark",
+    "sendgrid": "django.core.mail.backends.smtp",
     "ses": "anymail.backends.amazon_ses",
     "mailgun": "anymail.backends.mailgun",
     "brevo": "anymail.backends.brevo",
@@ -185,6 +186,9 @@ def test_a_provider_that_answers_nonsense_has_not_taken_it(provider: Callable[[s
         send(HELLO, reference="event-1")
 
 
-def test_a_provider_that_is_not_maintained_is_refused_with_a_way_out(choose: Callable[..., None]) -> None:
-    with pytest.raises(ImproperlyConfigured, match=r"smtp\.sendgrid\.net"):
-        choose("sendgrid", EMAIL_API_KEY=KEY)
+def test_sendgrid_takes_its_key_over_smtp(choose: Callable[..., None]) -> None:
+    choose("sendgrid", EMAIL_API_KEY=KEY)
+    carrier = get_connection()
+    assert isinstance(carrier, EmailBackend)
+    assert (carrier.host, carrier.port, carrier.use_tls) == ("smtp.sendgrid.net", 587, True)
+    assert (carrier.username, carrier.password) == ("apikey", KEY)
