@@ -210,7 +210,9 @@ def _bound(param: Any, connection: BaseDatabaseWrapper) -> tuple[Any, int | None
 
 
 def _compiled_insertion(model: type[Model]) -> _Insertion:
-    fields = [field for field in model._meta.local_concrete_fields if not isinstance(field, AutoField)]
+    fields = [
+        field for field in model._meta.local_concrete_fields if not (isinstance(field, AutoField) or field.generated)
+    ]
     query = InsertQuery(model)
     query.insert_values(fields, [model(**{field.attname: _Slot(0) for field in fields})], raw=True)
     connection = connections[router.db_for_write(model)]

@@ -130,6 +130,8 @@ def test_inserted_rows_are_those_that_a_save_would_store(person: User) -> None:
         stored = User.objects.get(id=twin.id)
         assert stored.created_at == twin.created_at >= before
         for field in User._meta.concrete_fields:
+            if field.generated:
+                continue  # by the database, from the others
             assert getattr(stored, field.attname) == getattr(twin, field.attname), field.name
         assert not twin._state.adding
 

@@ -104,7 +104,7 @@ def _retire(person: User, job: Job) -> None:
     )
     blank = User(is_active=False)
     for field in User._meta.concrete_fields:
-        if field.name not in (*_TOLD_BY_THE_SERVER, "created_at", "updated_at", "version"):
+        if field.name not in (*_TOLD_BY_THE_SERVER, "created_at", "updated_at", "version") and not field.generated:
             setattr(person, field.attname, getattr(blank, field.attname))
     person.username = f"erased.{secrets.token_hex(8)}"
     person.set_unusable_password()
