@@ -23,7 +23,7 @@ from handset_client import Answer, Call, Client
 from handset_client.outcomes import accept
 
 from api.apis.jobs.services import run_due
-from api.models import Image, ImageUpload, Job, JobState, Organization, OutboxMessage, User
+from api.models import Export, Image, ImageUpload, Job, JobState, Organization, OutboxMessage, User
 from api.models.base import uuid7
 from api.platform import media, storage
 from tests.buckets import BUCKET
@@ -130,6 +130,12 @@ def uploaded_in_spite(who: Uploader, is_dead: Callable[[], bool]) -> None:
 # -- a bucket
 
 
+def forget_what_others_left() -> None:
+    """Other tests have kept files elsewhere, which would be missing here, and jobs."""
+    for model in (Image, ImageUpload, Export, Job):
+        model._default_manager.all().delete()
+
+
 @pytest.fixture
 def proxy(endpoint: str) -> Iterator[BucketProxy]:
     found = BucketProxy(endpoint)
@@ -141,8 +147,7 @@ def proxy(endpoint: str) -> Iterator[BucketProxy]:
 def in_bucket(deployed: Deployment, bucket: str, proxy: BucketProxy) -> dict[str, str]:
     """The environment of processes that keep files in a bucket, which is empty."""
     storage.delete([found.name for found in storage.listed()])
-    Image.objects.all().delete()
-    ImageUpload.objects.all().delete()
+    forget_what_others_left()
     return {
         **deployed.environment,
         "AWS_STORAGE_BUCKET_NAME": BUCKET,
@@ -299,8 +304,7 @@ def trap(deployed: Deployment, tmp_path: Path, settings: Any) -> FolderTrap:
     files.mkdir()
     options = {**settings.STORAGES["default"]["OPTIONS"], "location": str(files)}
     settings.STORAGES = {**settings.STORAGES, "default": {**settings.STORAGES["default"], "OPTIONS": options}}
-    Image.objects.all().delete()
-    ImageUpload.objects.all().delete()
+    forget_what_others_left()
     return FolderTrap(tmp_path / "trap", files)
 
 
