@@ -86,6 +86,7 @@ class AuditEntry(AuditedEvent):
             models.Index(fields=["on_behalf_of", "id"], name="audit_on_behalf_of"),
             models.Index(fields=["action", "at"], name="audit_of_action"),
             models.Index(fields=["at"], name="audit_by_time"),
+            models.Index(fields=["request_id", "id"], name="audit_of_request"),
         )
 
 

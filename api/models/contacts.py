@@ -108,6 +108,7 @@ class ContactIdentity(models.Model):
         constraints = (models.UniqueConstraint(fields=["contact", "value"], name="contact_identity_once"),)
         indexes = (
             models.Index(fields=["organization", "is_repeat", "value", "contact"], name="contact_identity_repeats"),
+            models.Index(fields=["value", "contact"], name="contact_identity_value"),  # whoever's it is, for staff
         )
 
     def __str__(self) -> str:

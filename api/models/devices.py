@@ -75,6 +75,7 @@ class Device(TimeStamped):
             models.Index(fields=["revoked_at", "id"], name="device_revoked"),
             models.Index(fields=["platform", "revoked_at", "id"], name="device_revoked_of_platform"),
             models.Index(fields=["last_seen_at"], name="device_last_seen"),
+            models.Index(fields=["last_address", "id"], name="device_by_address"),
         )
 
     def __str__(self) -> str:

@@ -100,6 +100,7 @@ class OutboxMessage(models.Model):
             models.Index(fields=["done_at"], name="outbox_done"),
             models.Index(fields=["failed_at"], name="outbox_failed"),
             models.Index(fields=["person_id"], name="outbox_of_person"),
+            models.Index(fields=["request_id", "id"], name="outbox_of_request"),
         )
 
     def __str__(self) -> str:

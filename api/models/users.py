@@ -96,6 +96,7 @@ class User(AbstractBaseUser, PermissionsMixin, TimeStamped):
             models.Index(fields=["is_guest", "created_at", "id"], name="user_guests_by_age"),
             models.Index(fields=["is_guest", "id"], name="user_guests"),
             models.Index(fields=["deleted_at", "id"], name="user_deleted"),
+            models.Index(fields=["phone_number", "id"], name="user_by_phone_number"),
         )
 
     def __str__(self) -> str:

@@ -80,3 +80,9 @@ def keys_for_staff(organization_id: uuid.UUID, *, limit: int) -> list[dict[str, 
     """Up to `limit` keys of an organization that were not revoked, newest first."""
     rows = _present().filter(organization_id=organization_id).order_by("-created_at", "-id")
     return [_told(row) for row in rows.values(*_COLUMNS)[:limit]]
+
+
+def key_by_id_for_staff(key_id: uuid.UUID) -> dict[str, Any] | None:
+    """Whose a key is, and what it is called; revoked or not."""
+    columns = ("id", "name", "prefix", "organization_id", "organization__name")
+    return ApiKey.objects.filter(id=key_id).values(*columns).first()

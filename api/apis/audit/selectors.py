@@ -123,6 +123,14 @@ def entries_for_staff(filters: Mapping[str, Any], *, cursor: Cursor | None, limi
     return page
 
 
+def entries_of_request_for_staff(request_id: str, *, limit: int) -> list[dict[str, Any]]:
+    """Up to `limit` entries that one request has left, newest first."""
+    rows = AuditEntry.objects.filter(request_id=request_id).order_by("-id").values(*_TIMELINE_COLUMNS)[:limit]
+    found: list[dict[str, Any]] = [{**row} for row in rows]
+    _complete(found)
+    return found
+
+
 def entry_for_staff(entry_id: int) -> dict[str, Any]:
     """One entry, with what was before and after. Raises NotThere."""
     columns = (*_TIMELINE_COLUMNS, "on_behalf_of", "device_id", "number")

@@ -77,6 +77,12 @@ def session_for_staff(session_id: uuid.UUID) -> dict[str, Any]:
     return _named(row)
 
 
+def session_by_id_for_staff(session_id: uuid.UUID) -> dict[str, Any] | None:
+    """On which device a session is, and whose."""
+    columns = ("id", "device_id", "device__name", "device__model", "user__username")
+    return Session.objects.filter(id=session_id).values(*columns).first()
+
+
 def notes_for_staff(user_id: uuid.UUID, *, limit: int) -> list[dict[str, Any]]:
     """The last `limit` notes of staff about a person, newest first."""
     rows = StaffNote.objects.filter(user_id=user_id).values("id", "text", "created_at", "author__username")

@@ -157,6 +157,12 @@ def images_for_staff(organization_id: uuid.UUID, *, cursor: Cursor | None, limit
     return page_of(rows, order=[Order("created_at", True), Order("id", True)], cursor=cursor, limit=limit)
 
 
+def image_by_uid_for_staff(uid: uuid.UUID) -> dict[str, Any] | None:
+    """Whose an image is, and what it is called."""
+    rows = Image.objects.filter(uid=uid)
+    return rows.values("uid", "title", "organization_id", "organization__name").first()
+
+
 def image_for_staff(organization_id: uuid.UUID, uid: uuid.UUID) -> dict[str, Any]:
     """Raises NotThere."""
     rows: QuerySet[Image, dict[str, Any]] = Image.objects.filter(organization_id=organization_id, uid=uid).values(

@@ -118,6 +118,16 @@ def message_for_staff(message_id: uuid.UUID) -> dict[str, Any]:
     return _with_state(row)
 
 
+def messages_of_for_staff(text: str, *, limit: int) -> list[dict[str, Any]]:
+    """Up to `limit` messages: the one with this id, that of the job with this id, or those that a request has written."""
+    key = as_uuid(text.lower())
+    by = [Q(request_id=text), *([Q(id=key), Q(job_id=key)] if key else [])]
+    rows = OutboxMessage.objects.order_by("-id").values(*_MESSAGE_COLUMNS)
+    # One after the other: each is looked up in its own index.
+    found = {row["id"]: _with_state(row) for chosen in by for row in rows.filter(chosen)[:limit]}
+    return list(found.values())[:limit]
+
+
 def message_names_for_staff(message_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
     """The tasks of messages by their ids."""
     return dict(OutboxMessage.objects.filter(id__in=message_ids).values_list("id", "task"))

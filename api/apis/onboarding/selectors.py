@@ -77,6 +77,12 @@ def devices_for_staff(
     return page._replace(rows=[_listed(row) for row in page.rows])
 
 
+def devices_at_for_staff(address: str, *, limit: int) -> list[dict[str, Any]]:
+    """Up to `limit` devices that were last seen at an address of the network, the newest first."""
+    rows = Device.objects.filter(last_address=address).order_by("-id").values(*_LIST_COLUMNS)[:limit]
+    return [_listed(row) for row in rows]
+
+
 def _named(row: dict[str, Any]) -> dict[str, Any]:
     """A row with the platform's name in place of its code."""
     return {**row, "platform": Platform(row["platform"]).label}

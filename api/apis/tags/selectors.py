@@ -111,6 +111,11 @@ def stored_tag(tag_id: int) -> dict[str, Any]:
     return row
 
 
+def tag_by_uid_for_staff(uid: uuid.UUID) -> dict[str, Any] | None:
+    """Whose a tag is, and what it is called, for staff."""
+    return Tag.objects.filter(uid=uid).values("uid", "name", "organization_id", "organization__name").first()
+
+
 def tags_for_staff(organization_id: uuid.UUID, *, cursor: Cursor | None, limit: int) -> Page:
     """A page of an organization's tags, by name, for staff: not narrowed to a caller."""
     columns = ("id", "uid", "name", "name_identity", "slug", "color", "created_at", "updated_at")

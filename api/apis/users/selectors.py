@@ -153,6 +153,12 @@ def people_named_for_staff(text: str, *, status: str = "", limit: int) -> list[d
     return list({row["id"]: row for part in fitting for row in part}.values())
 
 
+def people_by_phone_for_staff(number: str, *, limit: int) -> list[dict[str, Any]]:
+    """Up to `limit` people with a telephone number, which is in E.164."""
+    rows = User.objects.filter(phone_number=number).order_by("id").values(*_STAFF_LIST_COLUMNS)[:limit]
+    return [_with_status(row) for row in rows]
+
+
 def _with_status(row: dict[str, Any]) -> dict[str, Any]:
     """A row with `status`, in words for a table."""
     words = {

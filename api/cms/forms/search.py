@@ -9,6 +9,9 @@ class AnythingSearchForm(forms.Form):
         label=_("Search"),
         required=False,
         max_length=254,
-        help_text=_("A complete id, or the beginning of an e-mail address, a username or a slug."),
+        help_text=_(
+            "A complete id of anything, a telephone number with its country code, an address of the network, the id of a "
+            "request; or the beginning of an e-mail address, a username or a slug."
+        ),
         widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off", "spellcheck": "false"}),
     )

@@ -10,7 +10,7 @@ from django.utils import timezone
 from api.apis.orgs import selectors as orgs
 from api.apis.tags import selectors as tags
 from api.exceptions import NotThere
-from api.models import Contact
+from api.models import Contact, ContactIdentity
 from api.models.base import IDENTITY_MAX_BYTES, identity_of
 from api.platform import kinds, search
 from api.platform.callers import Caller
@@ -138,6 +138,17 @@ def contacts_named_for_staff(text: str, *, limit: int) -> list[dict[str, Any]]:
     if len(behind.encode()) > IDENTITY_MAX_BYTES:
         return []
     return list(rows.filter(slug__gte=first, slug__lt=behind).order_by("slug")[:limit])
+
+
+def contacts_with_for_staff(value: str, *, limit: int) -> list[dict[str, Any]]:
+    """Up to `limit` contacts, whosever they are, with an e-mail address or a telephone number (E.164) that begins so."""
+    first, behind = search.prefix_range(identity_of(value))
+    if len(behind.encode()) > IDENTITY_MAX_BYTES:
+        return []
+    found = ContactIdentity.objects.filter(value__gte=first, value__lt=behind).order_by("value", "contact_id")
+    ids = list(dict.fromkeys(found.values_list("contact_id", flat=True)[:limit]))
+    columns = ("id", "slug", "display_name", "organization_id", "organization__name")
+    return list(Contact.objects.filter(id__in=ids, deleted_at=None).values(*columns)) if ids else []
 
 
 def contacts_for_staff(organization_id: uuid.UUID, *, cursor: Cursor | None, limit: int) -> Page:

@@ -28,6 +28,7 @@ from api.apis.orgs.selectors.permissions import (
 from api.apis.orgs.selectors.staff import (
     KINDS,
     ROLES,
+    invitation_by_id_for_staff,
     invitations_for_staff,
     member_for_staff,
     members_for_staff,
@@ -46,6 +47,7 @@ __all__ = [
     "SORTS",
     "actions_of",
     "confirmed_address",
+    "invitation_by_id_for_staff",
     "invitation_key",
     "invitations_for_staff",
     "invitations_of",

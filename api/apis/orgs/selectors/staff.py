@@ -74,6 +74,11 @@ def invitations_for_staff(organization_id: uuid.UUID, *, limit: int) -> list[dic
     return [_with_names(row) for row in rows.order_by("-created_at", "-id").values(*columns)[:limit]]
 
 
+def invitation_by_id_for_staff(invitation_id: uuid.UUID) -> dict[str, Any] | None:
+    """To which group an invitation is."""
+    return Invitation.objects.filter(id=invitation_id).values("id", "organization_id", "organization__name").first()
+
+
 def memberships_for_staff(user_id: uuid.UUID, *, limit: int) -> list[dict[str, Any]]:
     """Up to `limit` organizations of a person, with the role there."""
     columns = ("role", "created_at", "organization_id", "organization__name", "organization__kind")
