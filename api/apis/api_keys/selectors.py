@@ -85,4 +85,5 @@ def keys_for_staff(organization_id: uuid.UUID, *, limit: int) -> list[dict[str, 
 def key_by_id_for_staff(key_id: uuid.UUID) -> dict[str, Any] | None:
     """Whose a key is, and what it is called; revoked or not."""
     columns = ("id", "name", "prefix", "organization_id", "organization__name")
-    return ApiKey.objects.filter(id=key_id).values(*columns).first()
+    row = ApiKey.objects.filter(id=key_id).values(*columns).first()
+    return {**row} if row else None

@@ -80,7 +80,8 @@ def session_for_staff(session_id: uuid.UUID) -> dict[str, Any]:
 def session_by_id_for_staff(session_id: uuid.UUID) -> dict[str, Any] | None:
     """On which device a session is, and whose."""
     columns = ("id", "device_id", "device__name", "device__model", "user__username")
-    return Session.objects.filter(id=session_id).values(*columns).first()
+    row = Session.objects.filter(id=session_id).values(*columns).first()
+    return {**row} if row else None
 
 
 def notes_for_staff(user_id: uuid.UUID, *, limit: int) -> list[dict[str, Any]]:

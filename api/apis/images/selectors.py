@@ -159,8 +159,8 @@ def images_for_staff(organization_id: uuid.UUID, *, cursor: Cursor | None, limit
 
 def image_by_uid_for_staff(uid: uuid.UUID) -> dict[str, Any] | None:
     """Whose an image is, and what it is called."""
-    rows = Image.objects.filter(uid=uid)
-    return rows.values("uid", "title", "organization_id", "organization__name").first()
+    row = Image.objects.filter(uid=uid).values("uid", "title", "organization_id", "organization__name").first()
+    return {**row} if row else None
 
 
 def image_for_staff(organization_id: uuid.UUID, uid: uuid.UUID) -> dict[str, Any]:

@@ -113,7 +113,8 @@ def stored_tag(tag_id: int) -> dict[str, Any]:
 
 def tag_by_uid_for_staff(uid: uuid.UUID) -> dict[str, Any] | None:
     """Whose a tag is, and what it is called, for staff."""
-    return Tag.objects.filter(uid=uid).values("uid", "name", "organization_id", "organization__name").first()
+    row = Tag.objects.filter(uid=uid).values("uid", "name", "organization_id", "organization__name").first()
+    return {**row} if row else None
 
 
 def tags_for_staff(organization_id: uuid.UUID, *, cursor: Cursor | None, limit: int) -> Page:

@@ -76,7 +76,9 @@ def invitations_for_staff(organization_id: uuid.UUID, *, limit: int) -> list[dic
 
 def invitation_by_id_for_staff(invitation_id: uuid.UUID) -> dict[str, Any] | None:
     """To which group an invitation is."""
-    return Invitation.objects.filter(id=invitation_id).values("id", "organization_id", "organization__name").first()
+    rows = Invitation.objects.filter(id=invitation_id).values("id", "organization_id", "organization__name")
+    row = rows.first()
+    return {**row} if row else None
 
 
 def memberships_for_staff(user_id: uuid.UUID, *, limit: int) -> list[dict[str, Any]]:
