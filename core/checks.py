@@ -10,6 +10,8 @@ from django.core.checks import CheckMessage, Error, register
 from api.apis.orgs.selectors import permissions_with
 from api.platform import attestation, keys, oidc, places, tokens
 
+# Of 32 random bytes, fewer are different once in 10^27 times; of zeros or a word repeated, always.
+_LEAST_DIFFERENT_BYTES = 11
 _PROVIDERS_WITH_A_KEY = frozenset({"resend", "postmark", "sendgrid", "mailgun", "brevo"})
 
 
@@ -22,9 +24,15 @@ def secrets_are_set(app_configs: Any, **kwargs: Any) -> Iterable[CheckMessage]:
         yield Error("SECRET_KEY is an example, which everybody knows", id="handset.E025")
     for name in ("DEVICE_MASTER_KEYS", "FIELD_KEYS"):
         try:
-            keys.ring(getattr(settings, name))
+            ring = keys.ring(getattr(settings, name))
         except ValueError as error:
             yield Error(f"{name} is missing or not a key ring: {error}", id="handset.E002")
+        else:
+            yield from (
+                Error(f"{name} holds an example, which everybody knows: {kid}", id="handset.E027")
+                for kid, key in ring.keys.items()
+                if len(set(key)) < _LEAST_DIFFERENT_BYTES
+            )
     try:
         tokens.signing_keys(settings.JWT_SIGNING_KEYS)
     except (ValueError, OSError, KeyError, TypeError) as error:
@@ -93,6 +101,8 @@ def mail_leads_somewhere(app_configs: Any, **kwargs: Any) -> Iterable[CheckMessa
         )
     if settings.ENVIRONMENT == "production" and settings.EMAIL_PROVIDER in {"console", "file"}:
         yield Error(f"EMAIL_PROVIDER is {settings.EMAIL_PROVIDER}, which mails to nobody", id="handset.E024")
+    if settings.ENVIRONMENT == "production" and settings.DEFAULT_FROM_EMAIL.rstrip(">").endswith("@localhost"):
+        yield Error("EMAIL_FROM is missing or at localhost, from where nobody takes mail", id="handset.E028")
 
 
 @register("handset")
@@ -106,10 +116,9 @@ def deployment_is_hardened(app_configs: Any, **kwargs: Any) -> Iterable[CheckMes
         yield Error("ALLOWED_HOSTS is empty or holds a wildcard", id="handset.E011")
     if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         yield Error("DATABASE_URL is missing or names SQLite", id="handset.E012")
-    if not settings.REDIS_CACHE_URL or not settings.REDIS_STATE_URL:
-        yield Error("REDIS_CACHE_URL or REDIS_STATE_URL is missing", id="handset.E013")
-    if not settings.CELERY_BROKER_URL:
-        yield Error("CELERY_BROKER_URL is missing", id="handset.E014")
+    for name in ("REDIS_CACHE_URL", "REDIS_STATE_URL", "CELERY_BROKER_URL"):
+        if not getattr(settings, name):
+            yield Error(f"{name} is missing", id="handset.E013")
     if settings.CELERY_BROKER_URL.startswith("memory:"):
         yield Error("CELERY_BROKER_URL is memory://, which no other process hears", id="handset.E018")
     if not settings.AWS_STORAGE_BUCKET_NAME and not settings.FILES_PATH:

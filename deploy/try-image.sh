@@ -94,7 +94,8 @@ mapfile -t settings < <(
 settings+=(
   "DATABASE_URL=$DATABASE_URL" "REDIS_CACHE_URL=$REDIS_CACHE_URL" "REDIS_STATE_URL=$REDIS_STATE_URL"
   "CELERY_BROKER_URL=$CELERY_BROKER_URL" FILES_PATH=/tmp/files ALLOWED_HOSTS=api.example.com TRUSTED_PROXY_COUNT=1
-  FRONTEND_URL=https://api.example.com EMAIL_PROVIDER=smtp "PORT=$port" WEB_CONCURRENCY=2 WEB_THREADS=8 DRAIN_SECONDS=3
+  FRONTEND_URL=https://api.example.com EMAIL_PROVIDER=smtp EMAIL_FROM=no-reply@example.com
+  "PORT=$port" WEB_CONCURRENCY=2 WEB_THREADS=8 DRAIN_SECONDS=3
 )
 printf '%s\n' "${settings[@]%%=*}" | paste -sd ' '
 

@@ -59,7 +59,7 @@ step "the settings of a deployment"
   . "$work/secrets"
   set +a
   export DJANGO_ENV=production ALLOWED_HOSTS=api.example.com TRUSTED_PROXY_COUNT=1
-  export FRONTEND_URL=https://app.example.com EMAIL_PROVIDER=smtp
+  export FRONTEND_URL=https://app.example.com EMAIL_PROVIDER=smtp EMAIL_FROM=no-reply@example.com
   export DATABASE_URL=postgres://handset:secret@postgres.invalid/handset CELERY_BROKER_URL=amqp://rabbitmq.invalid//
   export REDIS_CACHE_URL=redis://redis-cache.invalid/0 REDIS_STATE_URL=redis://redis-state.invalid/0
   export AWS_STORAGE_BUCKET_NAME=handset-files

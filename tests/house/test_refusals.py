@@ -11,6 +11,7 @@ import pytest
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 
+from api.platform.keys import b64url
 from core.settings import env
 
 # What a deployment has.
@@ -28,6 +29,7 @@ GIVEN: dict[str, Any] = {
     "FRONTEND_URL": "https://app.example.com",
     "MAGIC_LINK_VERIFY_URL": "https://app.example.com",
     "EMAIL_PROVIDER": "smtp",
+    "DEFAULT_FROM_EMAIL": "Handset <no-reply@example.com>",
 }
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
@@ -36,15 +38,17 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"SECRET_KEY": "a" * 64}, "SECRET_KEY is an example"),
     ({"DEVICE_MASTER_KEYS": ""}, "DEVICE_MASTER_KEYS is missing or not a key ring"),
     ({"DEVICE_MASTER_KEYS": "k1:c2hvcnQ"}, "DEVICE_MASTER_KEYS is missing or not a key ring"),
+    ({"DEVICE_MASTER_KEYS": f"k1:{'A' * 43}"}, "DEVICE_MASTER_KEYS holds an example"),
     ({"FIELD_KEYS": ""}, "FIELD_KEYS is missing or not a key ring"),
+    ({"FIELD_KEYS": f"k1:{b64url(b'changeme' * 4)}"}, "FIELD_KEYS holds an example"),
     ({"JWT_SIGNING_KEYS": ""}, "JWT_SIGNING_KEYS is missing or holds no P-256 keys"),
     ({"JWT_SIGNING_KEYS": "/nowhere/key.pem"}, "JWT_SIGNING_KEYS is missing or holds no P-256 keys"),
     ({"DEBUG": True}, "DEBUG is on"),
     ({"ALLOWED_HOSTS": []}, "ALLOWED_HOSTS is empty or holds a wildcard"),
     ({"ALLOWED_HOSTS": ["*"]}, "ALLOWED_HOSTS is empty or holds a wildcard"),
     ({"ENGINE": "django.db.backends.sqlite3"}, "DATABASE_URL is missing or names SQLite"),
-    ({"REDIS_CACHE_URL": ""}, "REDIS_CACHE_URL or REDIS_STATE_URL is missing"),
-    ({"REDIS_STATE_URL": ""}, "REDIS_CACHE_URL or REDIS_STATE_URL is missing"),
+    ({"REDIS_CACHE_URL": ""}, "REDIS_CACHE_URL is missing"),
+    ({"REDIS_STATE_URL": ""}, "REDIS_STATE_URL is missing"),
     ({"CELERY_BROKER_URL": ""}, "CELERY_BROKER_URL is missing"),
     ({"CELERY_BROKER_URL": "memory://"}, "CELERY_BROKER_URL is memory://"),
     ({"AWS_STORAGE_BUCKET_NAME": ""}, "AWS_STORAGE_BUCKET_NAME is missing"),
@@ -55,6 +59,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"MAGIC_LINK_DEBUG_ECHO_TOKEN": True}, "MAGIC_LINK_DEBUG_ECHO_TOKEN is on"),
     ({"EMAIL_PROVIDER": "console"}, "EMAIL_PROVIDER is console"),
     ({"EMAIL_PROVIDER": "file"}, "EMAIL_PROVIDER is file"),
+    ({"DEFAULT_FROM_EMAIL": "Handset <no-reply@localhost>"}, "EMAIL_FROM is missing or at localhost"),
     ({"EMAIL_PROVIDER": "resend", "EMAIL_API_KEY": ""}, "EMAIL_API_KEY is missing"),
     ({"OIDC_PROVIDERS": {"acme": {"issuer": "http://acme.example"}}}, "OIDC_PROVIDERS"),
     ({"CMS_PATH": "admin/cms/"}, "CMS_PATH may not lie under api/ or admin/"),

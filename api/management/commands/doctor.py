@@ -9,15 +9,18 @@ from typing import Any
 
 from django.conf import settings
 from django.core import checks
+from django.core.mail import get_connection
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection
+from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from api.platform import broker, cache, state, storage
 
+_MAIL_TIMEOUT_SECONDS = 5
+
 
 class Command(BaseCommand):
-    help = "Tries every store and setting, and says what is wrong."
+    help = "Tries every store, the mail server and every setting, and says what is wrong."
     requires_system_checks = []  # they are one of the examinations
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -60,6 +63,19 @@ def _migrations() -> Iterator[str]:
     missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if missing:
         yield f"{len(missing)} migrations are missing: run manage.py migrate"
+
+
+def _replica() -> Iterator[str]:
+    if "replica" not in connections:
+        return
+    with connections["replica"].cursor() as cursor:
+        cursor.execute("SELECT COUNT(*) FROM django_migrations WHERE app = 'api'")
+        (copied,) = cursor.fetchone()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT COUNT(*) FROM django_migrations WHERE app = 'api'")
+        (written,) = cursor.fetchone()
+    if copied != written:
+        yield f"DATABASE_REPLICA_URL knows {copied} migrations of {written}: it lags, or copies another database"
 
 
 def _state() -> Iterator[str]:
@@ -105,13 +121,24 @@ def _storage() -> Iterator[str]:
     storage.delete([name])
 
 
+def _mail() -> Iterator[str]:
+    """A provider's API says nothing without a mail; a mail server says whether it lets us in."""
+    if settings.EMAIL_BACKEND.endswith("smtp.EmailBackend"):
+        server = get_connection(timeout=_MAIL_TIMEOUT_SECONDS)
+        server.open()
+        server.close()
+    yield from ()
+
+
 _EXAMINATIONS: dict[str, Callable[[], Iterator[str]]] = {
     "configuration": _configuration,
     "database": _database,
     "migrations": _migrations,
+    "replica": _replica,
     "state store": _state,
     "cache": _cache,
     "broker": _broker,
     "files": _files,
     "storage": _storage,
+    "mail": _mail,
 }
