@@ -76,7 +76,7 @@ class MethodNotAllowed(ApiError):
 
 
 class UnsupportedMediaType(ApiError):
-    """The body is something else than JSON, or does not say what it is."""
+    """The body is something else than JSON, does not say what it is, is compressed, or not in UTF-8."""
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     code = "unsupported_media_type"

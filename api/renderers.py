@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+from django.utils.http import parse_header_parameters
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
@@ -46,7 +47,13 @@ class AlwaysJSON(BaseContentNegotiation):
     """The API speaks JSON whatever `Accept` says; a phone behind an odd proxy still gets an answer it can read."""
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
-        media_type = request.content_type.partition(";")[0].strip().lower()
+        """None for a body that says that it is compressed, or text in anything but UTF-8: it would be read otherwise than it
+        was meant, and perhaps otherwise than by a proxy in front.
+        """
+        media_type, parameters = parse_header_parameters(request.content_type)
+        is_coded = request.META.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity"
+        if is_coded or parameters.get("charset", "utf-8").lower() != "utf-8":
+            return None
         return next((parser for parser in parsers if parser.media_type == media_type), None)
 
     def select_renderer(

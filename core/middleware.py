@@ -32,7 +32,7 @@ log = structlog.get_logger("handset.request")
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
-# Where the environment of a request tells that its body was refused already.
+# Where the environment of a request tells that it was refused already.
 REFUSAL = "handset.refusal"
 _PROBES = ("/health", "/api/v1/health", "/metrics")
 # SQLite has one writer at a time, and lets those who wait try again in no order: with more at once, some wait very long.
@@ -119,7 +119,7 @@ class TraceMiddleware:
 
 
 class ArrivalMiddleware:
-    """Says what went wrong while a body was read, which `core.wsgi` does before anything here begins."""
+    """Says what went wrong while a request was taken in, which `core.wsgi` does before anything here begins."""
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response

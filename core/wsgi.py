@@ -14,13 +14,14 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
+from django.utils.http import parse_header_parameters
 
 django_application = get_wsgi_application()
 
 # Models exist only now.
 from api.exceptions import ApiError, TemporarilyUnavailable  # noqa: E402
 from api.platform import bodies, telemetry  # noqa: E402
-from api.problems import RequestTimedOut  # noqa: E402
+from api.problems import BadRequest, RequestTimedOut  # noqa: E402
 from api.requests import ARRIVED, body_max_bytes  # noqa: E402
 from core.middleware import REFUSAL  # noqa: E402
 from core.server import AHEAD_BYTES  # noqa: E402
@@ -87,6 +88,20 @@ def _hang_up(connection: socket.socket | None) -> None:
             connection.shutdown(socket.SHUT_RD)
 
 
+def with_readable_type(app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
+    """Leaves a Content-Type that Django fails at, before there is a request to answer, to `ArrivalMiddleware` to refuse."""
+
+    def run(environ: Environ, start_response: Any) -> Iterable[bytes]:
+        try:
+            parse_header_parameters(environ.get("CONTENT_TYPE", ""))
+        except ValueError:
+            environ["CONTENT_TYPE"] = ""
+            environ[REFUSAL] = BadRequest("The Content-Type cannot be read.")
+        return app(environ, start_response)
+
+    return run
+
+
 def with_body(app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
     """Reads large and chunked bodies, and gives the latter the Content-Length without which Django would read nothing.
 
@@ -119,4 +134,4 @@ def with_body(app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[byt
 
 refuse_unsafe_start()
 telemetry.start()
-application = with_body(django_application)
+application = with_readable_type(with_body(django_application))

@@ -9,6 +9,7 @@ from django.test import Client as Browser
 from pytest_django import Settings
 
 from api.models import Contact
+from tests.apis.auth.raw import over_a_socket
 from tests.conftest import Person
 from tests.http.answers import MEMBERS, errors_of, problem_of
 from tests.http.conftest import Send
@@ -94,6 +95,38 @@ def test_a_body_of_another_media_type_is_a_415(send: Send, alice: Person) -> Non
         for method, path in (("POST", "contacts/"), ("PATCH", "users/me/"), ("POST", "token/pair/")):
             answer = send(method, path, b'{"a":1}', person=alice, content_type=content_type)
             problem_of(answer, 415, "unsupported_media_type")
+
+
+def test_a_body_that_is_coded_is_a_415(send: Send, alice: Person) -> None:
+    """It would be read as what it is not: plain bytes as compressed ones, UTF-8 as UTF-16, or the other way round."""
+    for content_type, headers in (
+        ("application/json", {"content-encoding": "gzip"}),
+        ("application/json", {"content-encoding": "identity, br"}),
+        ("application/json; charset=utf-16", {}),
+        ("application/json; charset=latin-1", {}),
+    ):
+        answer = send(
+            "POST", "contacts/", b'{"first_name": "Ada"}', person=alice, content_type=content_type, headers=headers
+        )
+        problem_of(answer, 415, "unsupported_media_type")
+    for content_type, headers in (
+        ("application/json", {"content-encoding": "identity"}),
+        ("Application/JSON; Charset=UTF-8", {}),
+        ('application/json; charset="utf-8"', {}),
+    ):
+        answer = send(
+            "POST", "contacts/", b'{"first_name": "Ada"}', person=alice, content_type=content_type, headers=headers
+        )
+        assert answer.status_code == 201
+
+
+@pytest.mark.parametrize("path", ["/", "/api/v1/device/register/", "/cms/login/", "/nowhere"])
+@pytest.mark.parametrize("parameter", ["a*=nope''x", "charset*=idna''%ff", "charset*=undefined''x"])
+def test_a_content_type_that_cannot_be_read_is_a_400(path: str, parameter: str) -> None:
+    """RFC 2231 lets a parameter name its own encoding, even one that nobody knows."""
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost:8000\r\nContent-Length: 2\r\n"
+    answer = over_a_socket(f"{head}Content-Type: application/json; {parameter}\r\n\r\n{{}}".encode())
+    assert (answer.status, answer.code) == (400, "bad_request")
 
 
 def test_json_is_json_however_it_is_spelled(send: Send, alice: Person) -> None:
