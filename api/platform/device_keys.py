@@ -78,9 +78,12 @@ def verified_device(signature: Signature, base: bytes) -> tuple[Device, int]:
 
 
 def holds(signature: Signature, base: bytes) -> bool:
-    """Whether a known device made `signature` over `base`."""
+    """Whether a known device, or an app key, made `signature` over `base`."""
     try:
-        verified_device(signature, base)
+        if signature.tag is Tag.REGISTER:
+            verified_app_key(signature, base)
+        else:
+            verified_device(signature, base)
     except SignatureRefused:
         return False
     return True

@@ -153,6 +153,12 @@ class Signature:
     content_digest: str
 
 
+def tag_of(signature_input: str) -> Tag:
+    """What a signature says it is for; TOKEN where that cannot be read."""
+    form = _SIGNATURE_INPUT.fullmatch(signature_input)
+    return Tag(form[7]) if form else Tag.TOKEN
+
+
 def parse(signature_input: str, signature: str, content_digest: str, *, tag: Tag, has_body: bool) -> Signature:
     """Checks the three headers' form, their purpose and their coverage; `tag` is what the endpoint expects.
 

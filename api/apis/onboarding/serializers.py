@@ -151,4 +151,6 @@ class VerifySignatureSerializer(serializers.Serializer[dict[str, object]]):
     }
 
     signature_base = serializers.CharField()
-    holds = serializers.BooleanField(help_text="Whether it is the signature of a device that is known here.")
+    holds = serializers.BooleanField(
+        help_text="Whether it is the signature of a device, or an app key, that is known here."
+    )

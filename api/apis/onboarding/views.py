@@ -166,7 +166,8 @@ class RevokeView(DeviceSignedView):
 
 
 class VerifySignatureView(ApiView):
-    """`POST device/verify-signature/`: tells the author of a client what the server saw. Not in production.
+    """`POST device/verify-signature/`: tells the author of a client what the server saw, whatever the signature is for. Not in
+    production.
 
     Nothing is proved here and no nonce is used up: the answer says whether the signature would hold.
     """
@@ -185,7 +186,6 @@ class VerifySignatureView(ApiView):
             NotThere,
             signing.SignatureMissing,
             signing.SignatureMalformed,
-            signing.SignatureWrongPurpose,
             signing.SignatureInsufficientCoverage,
         ),
     )
@@ -199,7 +199,7 @@ class VerifySignatureView(ApiView):
             headers["SIGNATURE_INPUT"],
             headers["SIGNATURE"],
             headers["CONTENT_DIGEST"],
-            tag=Tag.TOKEN,
+            tag=signing.tag_of(headers["SIGNATURE_INPUT"]),
             has_body=target.has_body,
         )
         base = signing.signature_base(signature.params, signature.content_digest, target)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from handset_client import Answer, HmacKey, Tag, sign
+from handset_client.keys import unb64url
 from handset_client.outcomes import accept
 from pytest_django import Settings
 
@@ -83,8 +84,24 @@ def test_form_is_a_condition(device: PhoneOnWire) -> None:
     assert_changes_nothing(
         device[1], given.edited("Signature-Input", '"@query" ', ""), 401, "signature_insufficient_coverage"
     )
-    other = draft(device[0].state.signer, "POST", PATH, tag=Tag.REQUEST)
-    assert_changes_nothing(device[1], other, 401, "signature_wrong_purpose")
+    short = given.edited("Signature-Input", Tag.TOKEN, Tag.REQUEST)
+    assert_changes_nothing(device[1], short, 401, "signature_insufficient_coverage")
+
+
+def test_each_purpose_is_shown(device: PhoneOnWire, app_key: AppKeyOnPhone) -> None:
+    """A client is written in this order: what the app key signs, what the device signs, what covers a token."""
+    by_app = f"app:{app_key.row.key_id}", HmacKey(unb64url(app_key.secret))
+    by_device = device[0].state.signer
+    for tag, signer, stranger in (
+        (Tag.REGISTER, by_app, by_device),
+        (Tag.TOKEN, by_device, by_app),
+        (Tag.REQUEST, by_device, by_app),
+    ):
+        token = "a.b.c" if tag is Tag.REQUEST else ""
+        given = draft(signer, "POST", PATH, {"any": "thing"}, tag=tag, token=token)
+        answer = asked(device, given)
+        assert answer.json == {"signature_base": given.base(given.params).decode(), "holds": True}
+        assert asked(device, draft(stranger, "POST", PATH, tag=tag, token=token)).json["holds"] is False
 
 
 def test_bytes_beyond_ascii_are_no_failure(device: PhoneOnWire) -> None:
