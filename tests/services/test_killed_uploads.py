@@ -23,7 +23,7 @@ from handset_client import Answer, Call, Client
 from handset_client.outcomes import accept
 
 from api.apis.jobs.services import run_due
-from api.models import Export, Image, ImageUpload, Job, JobState, Organization, OutboxMessage, User
+from api.models import Contact, Export, Image, ImageUpload, Job, JobState, Organization, OutboxMessage, User
 from api.models.base import uuid7
 from api.platform import media, storage
 from tests.buckets import BUCKET
@@ -134,6 +134,8 @@ def forget_what_others_left() -> None:
     """Other tests have kept files elsewhere, which would be missing here, and jobs."""
     for model in (Image, ImageUpload, Export, Job):
         model._default_manager.all().delete()
+    for pictured in (User, Contact):
+        pictured._default_manager.exclude(avatar="").update(avatar="")
 
 
 @pytest.fixture
