@@ -78,6 +78,13 @@ urlpatterns = [
         groups.InvitationView.as_view(),
         name="org-invitation-revoke",
     ),
+    path("orgs/<uuid:organization_id>/invitations/add/", groups.InviteView.as_view(), name="org-invite"),
+    path(
+        "orgs/<uuid:organization_id>/invitations/<uuid:invitation_id>/resend/",
+        groups.InvitationResendView.as_view(),
+        name="org-invitation-resend",
+    ),
+    path("orgs/<uuid:organization_id>/keys/add/", groups.KeyAddView.as_view(), name="org-key-add"),
     path("orgs/<uuid:organization_id>/keys/<uuid:api_key_id>/revoke/", groups.KeyView.as_view(), name="org-key-revoke"),
     path("orgs/<uuid:organization_id>/images/", images.ImagesView.as_view(), name="org-images"),
     path("orgs/<uuid:organization_id>/images/<uuid:image_uid>/", images.ImageView.as_view(), name="org-image"),

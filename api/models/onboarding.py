@@ -61,11 +61,15 @@ class AppKey(TimeStamped):
 
 
 class AppVersion(TimeStamped):
-    """The oldest version of a platform's app that is served still, and where its people get the present one."""
+    """The oldest version of a platform's app that is served still, the present one and where people get it; and what they
+    are told while something is being worked on.
+    """
 
     platform = models.CharField(max_length=10, primary_key=True, choices=Platform)
     minimum_version = models.CharField(max_length=32)  # numbers and dots
+    latest_version = models.CharField(max_length=32, blank=True)  # the same; apps below it may offer an upgrade
     store_url = models.URLField(max_length=500, blank=True)
+    notice = models.CharField(max_length=500, blank=True)  # of maintenance, in words for people; empty: there is none
 
     class Meta:
         db_table = "app_version"

@@ -29,7 +29,7 @@ def test_keys_are_blocked_and_activated_with_a_reason(staff, app_key, new_phone)
 
 
 def test_the_page_tells_versions_and_no_secret(staff, app_key):
-    onboarding.set_minimum_version(callers.command(), platform="ios", minimum_version="2.3", store_url="")
+    onboarding.set_app_version(callers.command(), platform="ios", facts={"minimum_version": "2.3", "store_url": ""})
     page = staff.text("/cms/apps/")
     assert "2.3" in page
     assert app_key.row.key_id in page
@@ -75,10 +75,12 @@ def test_keys_take_a_fresh_proof(staff, settings):
 
 
 def test_a_minimum_version_is_set(staff):
-    answer = staff.post("/cms/apps/versions/ios/", minimum_version="2.3", store_url="", reason="A hole in 2.2")
+    said = {"minimum_version": "2.3", "latest_version": "2.5", "notice": "Back at nine."}
+    answer = staff.post("/cms/apps/versions/ios/", **said, store_url="", reason="A hole in 2.2")
     assert answer.status_code == 302
-    assert "2.3" in staff.text("/cms/apps/")
-    assert AuditEntry.objects.get(action="app_version.minimum_changed").reason == "A hole in 2.2"
+    page = staff.text("/cms/apps/")
+    assert all(text in page for text in said.values())
+    assert AuditEntry.objects.get(action="app_version.changed").reason == "A hole in 2.2"
     wrong = staff.post("/cms/apps/versions/ios/", minimum_version="two", reason="x")
     assert wrong.status_code == 422
     assert staff.get("/cms/apps/versions/symbian/").status_code == 404

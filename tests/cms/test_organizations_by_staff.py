@@ -1,12 +1,24 @@
 """What staff see of organizations and do in them: the rules of owners hold, who may not is refused, the trail tells why."""
 
+import re
 from http import HTTPStatus
 
 import pytest
 
 from api.apis.orgs import services as orgs
 from api.exceptions import Forbidden, NotThere
-from api.models import ActorKind, AuditEntry, Channel, Invitation, Job, Membership, Organization, User
+from api.models import (
+    ActorKind,
+    ApiKey,
+    AuditEntry,
+    Channel,
+    Invitation,
+    Job,
+    Membership,
+    Organization,
+    OutboxMessage,
+    User,
+)
 from api.models.base import uuid7
 from api.platform import memberships
 from api.platform.callers import Caller
@@ -98,6 +110,90 @@ def test_a_member_is_taken_out_and_an_invitation_back(staff, alice, bob, team):
     assert Invitation.objects.get().state == "revoked"
     missing = staff.post(f"/cms/orgs/{team.id}/invitations/{uuid7()}/revoke/", reason="Spam")
     assert missing.status_code == HTTPStatus.NOT_FOUND
+
+
+def test_somebody_is_invited_in_the_name_of_the_owner(staff, alice, bob, team):
+    there = f"/cms/orgs/{team.id}/invitations/"
+    answer = staff.post(f"{there}add/", email="New@example.com", role="admin", reason="Asked by phone")
+    assert answer["Location"] == f"/cms/orgs/{team.id}/"
+    invitation = Invitation.objects.get()
+    assert (invitation.email, invitation.role, invitation.invited_by_id) == ("New@example.com", "admin", alice.user.id)
+    entry = AuditEntry.objects.get(action="org.invitation_sent")
+    assert (entry.actor_kind, entry.actor_id, entry.reason) == ("staff", str(staff.user.id), "Asked by phone")
+    staff.post(f"{there}{invitation.id}/resend/", reason="It went astray")
+    again = Invitation.objects.get()
+    assert again.invited_by_id == alice.user.id
+    assert again.sent_at > invitation.sent_at
+    for email, role, status in ((bob.email, "member", 409), ("nobody", "member", 422), ("a@example.com", "owner", 422)):
+        assert staff.post(f"{there}add/", email=email, role=role, reason="x").status_code == status
+    own = Organization.objects.get(personal_of=alice.user)
+    refused = staff.post(f"/cms/orgs/{own.id}/invitations/add/", email="a@example.com", role="member", reason="x")
+    assert refused.status_code == HTTPStatus.CONFLICT
+    assert Invitation.objects.count() == 1
+
+
+def test_the_invitation_lets_its_person_in(staff, alice, new_person, team):
+    grace = new_person("grace")
+    User.objects.filter(id=grace.user.id).update(is_email_confirmed=True)
+    staff.post(f"/cms/orgs/{team.id}/invitations/add/", email=grace.email, role="member", reason="Asked by phone")
+    assert grace.post("invitations/accept/", {"id": str(Invitation.objects.get().id)}).status in (200, 201)
+    assert role_of(grace, team) == "member"
+
+
+def test_a_key_is_made_that_the_owner_holds_and_shown_once(staff, alice, team):
+    there = f"/cms/orgs/{team.id}/keys/add/"
+    answer = staff.post(there, name="Sync", scopes=["contacts:read"], expires_at="", reason="Their service")
+    assert answer.status_code == HTTPStatus.OK
+    assert answer["Cache-Control"] == "no-store"
+    key = ApiKey.objects.get()
+    text = re.search(r'class="secret">(hs_[^<]+)<', answer.content.decode())[1]
+    assert text.startswith(key.prefix)
+    assert (key.holder_id, key.scopes) == (alice.user.id, ["contacts:read"])
+    entry = AuditEntry.objects.get(action="api_key.created")
+    assert (entry.actor_id, entry.reason) == (str(staff.user.id), "Their service")
+    page = staff.text(f"/cms/orgs/{team.id}/")
+    assert key.prefix in page
+    assert text not in page
+    called = staff.browser.get("/api/v1/contacts/", headers={"authorization": f"Api-Key {text}", "accept": "*/*"})
+    assert called.status_code == HTTPStatus.OK
+    staff.post(f"/cms/orgs/{team.id}/keys/{key.id}/revoke/", reason="It leaked")
+    assert ApiKey.objects.get().revoked_at is not None
+
+
+def test_what_no_key_can_be_is_refused(staff, team, settings):
+    there = f"/cms/orgs/{team.id}/keys/add/"
+    for said in (
+        {"name": "Sync", "scopes": ["everything"], "expires_at": ""},
+        {"name": "Sync", "scopes": [], "expires_at": ""},
+        {"name": "Sync", "scopes": ["contacts:read"], "expires_at": "2020-01-01"},
+        {"name": "", "scopes": ["contacts:read"], "expires_at": ""},
+    ):
+        assert staff.post(there, **said, reason="x").status_code == HTTPStatus.UNPROCESSABLE_ENTITY, said
+    settings.FRESH_PROOF_SECONDS = 0
+    answer = staff.post(there, name="Sync", scopes=["contacts:read"], expires_at="", reason="x")
+    assert answer["Location"].startswith("/cms/me/proof/")
+    assert not ApiKey.objects.exists()
+
+
+def test_staff_lend_nobodys_name_who_is_above_them_or_shut_out(staff, root, alice, team):
+    there = f"/cms/orgs/{team.id}/keys/add/"
+    said = {"name": "Sync", "scopes": ["contacts:read"], "expires_at": "", "reason": "x"}
+    User.objects.filter(id=alice.user.id).update(is_active=False)
+    assert staff.post(there, **said).status_code == HTTPStatus.FORBIDDEN
+    User.objects.filter(id=alice.user.id).update(is_active=True, is_superuser=True)
+    assert staff.post(there, **said).status_code == HTTPStatus.FORBIDDEN
+    assert not ApiKey.objects.exists()
+    assert root.post(there, **said).status_code == HTTPStatus.OK
+
+
+def test_exports_are_seen_but_not_fetched(staff, new_staff, alice, team):
+    assert alice.post(f"orgs/{team.slug}/export/").status == 202
+    page = staff.text(f"/cms/orgs/{team.id}/")
+    assert "Running" in page
+    assert f"/cms/jobs/{OutboxMessage.objects.get(task='export.build').id}/" in page
+    support = new_staff(roles=["Support"]).text(f"/cms/orgs/{team.id}/")
+    assert "Running" in support
+    assert "/cms/jobs/" not in support
 
 
 def test_a_group_is_deleted_only_by_its_name(staff, team):

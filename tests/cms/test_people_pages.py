@@ -7,8 +7,10 @@ import pytest
 from handset_client import Refused
 
 from api.apis.auth import services as auth
-from api.models import AuditEntry, Session
+from api.apis.notifications.services import notify
+from api.models import AuditEntry, Organization, Session
 from api.platform import callers
+from tests.apis.images.rows import image_of
 
 pytestmark = pytest.mark.django_db
 
@@ -125,6 +127,26 @@ def test_the_page_of_a_person_shows_what_staff_need(staff, alice, team):
     assert "auth.signed_in" in page
 
 
+def test_the_page_of_a_person_counts_and_lists_what_is_theirs(staff, alice, bob, monkeypatch):
+    for name in ("Grace", "Alan", "Edsger"):
+        kept = alice.post("contacts/", {"display_name": name})
+    alice.delete(f"contacts/{kept.json['id']}/")
+    image_of(alice.user, Organization.objects.get(personal_of=alice.user))
+    notify(alice.user.id, "auth.new_device", data={"secret": "of-hers"})
+    assert alice.post("users/me/export/").status == 202
+    page = staff.text(f"/cms/users/{alice.user.id}/")
+    assert "<dt>Contacts made</dt><dd>2</dd>" in page
+    assert "<dt>Images brought in</dt><dd>1</dd>" in page
+    assert "auth.new_device" in page
+    assert "of-hers" not in page
+    assert "/cms/jobs/" in page
+    other = staff.text(f"/cms/users/{bob.user.id}/")
+    assert "<dt>Contacts made</dt><dd>0</dd>" in other
+    assert "No exports" in other
+    monkeypatch.setattr("api.cms.views.users._COUNTED_MOST", 3)
+    assert "<dt>Contacts made</dt><dd>2 or more</dd>" in staff.text(f"/cms/users/{alice.user.id}/")
+
+
 def test_the_page_of_a_person_shows_no_secret(staff, alice):
     page = staff.text(f"/cms/users/{alice.user.id}/")
     assert alice.user.password not in page
@@ -132,13 +154,14 @@ def test_the_page_of_a_person_shows_no_secret(staff, alice):
 
 
 def test_the_page_of_a_person_costs_the_same_however_busy_they_are(staff, alice, django_assert_num_queries):
-    # session, staff, roles, person, sessions (2), memberships, notes, audit (3), actors, the session's expiry with its savepoint (3)
-    with django_assert_num_queries(15):
+    # session, staff, roles, person, sessions (2), memberships, contacts, images, exports, notifications, notes, audit (3),
+    # actors, the session's expiry with its savepoint (3)
+    with django_assert_num_queries(19):
         staff.text(f"/cms/users/{alice.user.id}/")
     for _ in range(3):
         alice.phone.sign_out()
         alice.phone.sign_in(alice.email, PASSWORD)
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(19):
         staff.text(f"/cms/users/{alice.user.id}/")
 
 

@@ -20,7 +20,12 @@ STORE = "https://store.example.com/handset"
 
 @pytest.fixture
 def minimum() -> None:
-    commit(services.set_minimum_version, callers.command(), platform="ios", minimum_version="2.10", store_url=STORE)
+    commit(
+        services.set_app_version,
+        callers.command(),
+        platform="ios",
+        facts={"minimum_version": "2.10", "store_url": STORE},
+    )
 
 
 def headers(version: str, platform: str = "ios") -> dict[str, str]:
@@ -77,11 +82,11 @@ def test_minimum_is_told_and_kept_to_by_the_next_call(alice: Person, send: Any) 
         return int(send("GET", "/api/v1/users/me/", person=alice, headers=headers("1.0")).status_code)
 
     assert status() == 200
-    commit(services.set_minimum_version, callers.command(), platform="ios", minimum_version="2", store_url="")
+    commit(services.set_app_version, callers.command(), platform="ios", facts={"minimum_version": "2", "store_url": ""})
     assert status() == 426
-    commit(services.set_minimum_version, callers.command(), platform="ios", minimum_version="0", store_url="")
+    commit(services.set_app_version, callers.command(), platform="ios", facts={"minimum_version": "0", "store_url": ""})
     assert status() == 200
-    entries = AuditEntry.objects.filter(action="app_version.minimum_changed").order_by("id")
+    entries = AuditEntry.objects.filter(action="app_version.changed").order_by("id")
     assert [entry.changes["minimum_version"] for entry in entries] == [[None, "2"], ["2", "0"]]
 
 
@@ -96,7 +101,9 @@ def test_each_process_reads_it_once_in_five_seconds(django_assert_num_queries: A
 
 def test_command_sets_and_shows(capsys: pytest.CaptureFixture[str]) -> None:
     call_command("app_version", "set", "android", "3.1", "--store-url", STORE)
-    assert capsys.readouterr().out == f"android\t3.1\t{STORE}\n"
+    assert capsys.readouterr().out == f"android\t3.1\t\t{STORE}\n"
+    call_command("app_version", "set", "android", "3.1", "--latest", "3.4", "--notice", "Back at nine.")
+    assert capsys.readouterr().out == f"android\t3.1\t3.4\t{STORE}\tBack at nine.\n"
     with pytest.raises(CommandError, match="minimum_version"):
         call_command("app_version", "set", "android", "3.x")
     with pytest.raises(CommandError, match="store_url"):
@@ -104,7 +111,24 @@ def test_command_sets_and_shows(capsys: pytest.CaptureFixture[str]) -> None:
     assert AppVersion.objects.get().minimum_version == "3.1"
 
 
+def test_what_makes_no_sense_is_refused_and_what_is_not_given_stays() -> None:
+    for facts in (
+        {"minimum_version": "3", "latest_version": "2.9"},
+        {"latest_version": "newest"},
+        {"notice": "x" * 501},
+        {"store_url": "javascript:alert(1)"},
+    ):
+        with pytest.raises(InvalidInput):
+            services.set_app_version(callers.command(), platform="ios", facts=facts)
+    assert not AppVersion.objects.exists()
+    services.set_app_version(callers.command(), platform="ios", facts={"notice": "Back at nine."})
+    services.set_app_version(callers.command(), platform="ios", facts={"latest_version": "2.0"})
+    services.set_app_version(callers.command(), platform="ios", facts={"latest_version": "2.0"})
+    assert AppVersion.objects.get().notice == "Back at nine."
+    assert AuditEntry.objects.filter(action="app_version.changed").count() == 2
+
+
 @pytest.mark.parametrize("version", ["", "v1", "1.", ".1", "1.2.3.4.5", "1" * 40, "1.2-beta"])
 def test_other_versions_are_refused(version: str) -> None:
     with pytest.raises(InvalidInput):
-        services.set_minimum_version(callers.command(), platform="ios", minimum_version=version, store_url="")
+        services.set_app_version(callers.command(), platform="ios", facts={"minimum_version": version, "store_url": ""})

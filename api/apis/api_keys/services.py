@@ -11,8 +11,8 @@ from django.utils import timezone
 from api.apis.api_keys.selectors import key_ids
 from api.apis.orgs import selectors as orgs
 from api.apis.orgs import services as organizations
-from api.exceptions import AccountRequired, ApiError, InvalidInput, NotThere
-from api.models import ApiKey, Membership, User
+from api.exceptions import AccountRequired, ApiError, Forbidden, InvalidInput, NotThere
+from api.models import ActorKind, ApiKey, Membership, Organization, User
 from api.platform import api_keys, audit, revocation
 from api.platform.callers import Caller
 from api.platform.revocation import SessionState
@@ -45,7 +45,8 @@ class KeyRotated(ApiError):
 def create_key(
     caller: Caller, *, organization: str, name: str, scopes: Sequence[str], expires_at: datetime | None
 ) -> tuple[uuid.UUID, str]:
-    """A new key's id, and the key, which nobody sees again. The caller becomes its holder.
+    """A new key's id, and the key, which nobody sees again. The caller becomes its holder; the organization's owner, where
+    staff make it.
 
     Raises NotThere, Forbidden (also for scopes beyond the caller's own role), AccountRequired, InvalidInput,
     TooManyKeys, TokenRevoked.
@@ -105,24 +106,26 @@ def _make(
 ) -> tuple[uuid.UUID, str]:
     for action in orgs.actions_of(scopes):
         orgs.require_permission(caller, organization_id, action)
-    assert caller.user_id is not None
-    _require_present(caller, caller.user_id)
+    organization = Organization.objects.get(id=organization_id)
+    holder_id = organizations.answerable(caller, organization)
+    assert holder_id is not None
+    _require_present(caller, holder_id)
     living = ApiKey.objects.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()), revoked_at=None)
     if living.filter(organization_id=organization_id, membership__isnull=False).count() >= _LIVING_MOST:
         raise TooManyKeys
     text = api_keys.new_key()
     made = ApiKey.objects.create(
         organization_id=organization_id,
-        holder_id=caller.user_id,
+        holder_id=holder_id,
         # There, and there to stay until the organization's lock is given back.
-        membership=Membership.objects.get(organization_id=organization_id, user_id=caller.user_id),
+        membership=Membership.objects.get(organization_id=organization_id, user_id=holder_id),
         name=name,
         prefix=text[: api_keys.PREFIX_CHARS],
         digest=api_keys.digest_of(text),
         scopes=list(scopes),
         expires_at=expires_at,
     )
-    _record(caller, made, "api_key.created", {"scopes": [None, list(scopes)]})
+    _record(caller, made, "api_key.created", {"scopes": [None, list(scopes)], "holder": [None, str(holder_id)]})
     return made.id, text
 
 
@@ -131,10 +134,22 @@ def _require_present(caller: Caller, user_id: uuid.UUID) -> None:
     goes with the phone, and must leave none behind.
     """
     person = User.objects.select_for_update().get(id=user_id)
+    if caller.kind is ActorKind.STAFF:
+        _require_touchable(caller, person)
     if caller.session_id is not None and revocation.state_of(caller.session_id) is not SessionState.LIVE:
         raise TokenRevoked
     if person.is_guest:
         raise AccountRequired
+
+
+def _require_touchable(caller: Caller, holder: User) -> None:
+    """Staff lend nobody's name who is above them, or has been shut out. Raises Forbidden."""
+    assert caller.user_id is not None
+    is_by_superuser = User.objects.filter(id=caller.user_id, is_superuser=True).exists()
+    if holder.is_superuser and not is_by_superuser:
+        raise Forbidden("Only superusers make keys that superusers hold.")
+    if not holder.is_active or holder.deleted_at is not None:
+        raise Forbidden("The owner, who would hold the key, is shut out: hand the group over first.")
 
 
 def _locked(caller: Caller, organization: str, name: str) -> ApiKey:

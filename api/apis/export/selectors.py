@@ -94,3 +94,13 @@ def _told(row: dict[str, Any]) -> dict[str, Any]:
         job |= {"type": "export", "state": state, "progress": 100 if row["ready_at"] else 0}
     shown = ("id", "created_at", "counts", "size_bytes", "expires_at")
     return {**job, "error": job["error"] or None, **{name: row[name] for name in shown}}
+
+
+# For staff: not narrowed to a caller. Only the CMS may ask.
+
+
+def exports_for_staff(place: Place, *, limit: int) -> list[dict[str, Any]]:
+    """Up to `limit` exports of an organization or a person that are kept still, newest first, without the archives."""
+    columns = ("id", "created_at", "ready_at", "expires_at", "size_bytes", "requester_id", "requester__username")
+    rows = Export.objects.filter(**place.filter).order_by("-created_at", "-id")
+    return [{**row} for row in rows.values(*columns, "job__state", "job__message__id")[:limit]]

@@ -157,6 +157,12 @@ def images_for_staff(organization_id: uuid.UUID, *, cursor: Cursor | None, limit
     return page_of(rows, order=[Order("created_at", True), Order("id", True)], cursor=cursor, limit=limit)
 
 
+def images_made_by_for_staff(user_id: uuid.UUID, *, most: int) -> tuple[int, bool]:
+    """How many images somebody has brought in, counted to `most`, and whether there may be more."""
+    counted = Image.objects.filter(creator_id=user_id)[:most].count()
+    return counted, counted >= most
+
+
 def image_by_uid_for_staff(uid: uuid.UUID) -> dict[str, Any] | None:
     """Whose an image is, and what it is called."""
     row = Image.objects.filter(uid=uid).values("uid", "title", "organization_id", "organization__name").first()

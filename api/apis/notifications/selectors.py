@@ -1,13 +1,14 @@
-"""Reading mail templates: as staff have them, or as they come with the code."""
+"""Reading mail templates: as staff have them, or as they come with the code; and what people were told, for staff."""
 
 import functools
+import uuid
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from django.conf import settings
 
 from api.exceptions import NotThere
-from api.models import MailTemplate
+from api.models import MailTemplate, Notification
 
 
 class MailKind(NamedTuple):
@@ -116,3 +117,9 @@ def mail_kind_for_staff(kind: str) -> MailKind:
     if kind not in MAIL_KINDS:
         raise NotThere
     return MAIL_KINDS[kind]
+
+
+def notifications_for_staff(user_id: uuid.UUID, *, limit: int) -> list[dict[str, Any]]:
+    """The last `limit` things that a person was told in the app, newest first: of which kind, and whether they saw it."""
+    rows = Notification.objects.filter(recipient_id=user_id).order_by("-created_at", "-id")
+    return [{**row} for row in rows.values("id", "type", "created_at", "read_at")[:limit]]

@@ -134,8 +134,8 @@ def app_key_for_staff(key_id: str) -> dict[str, Any]:
 
 
 def app_versions_for_staff() -> list[dict[str, Any]]:
-    """Each platform with its minimum version, if it has one."""
-    columns = ("minimum_version", "store_url", "updated_at")
+    """Each platform with what was said of its app, if anything was."""
+    columns = ("minimum_version", "latest_version", "store_url", "notice", "updated_at")
     rows = {row["platform"]: row for row in AppVersion.objects.values("platform", *columns)}
     return [{"code": code, "platform": name, **_without("platform", rows.get(code, {}))} for code, name in PLATFORMS]
 

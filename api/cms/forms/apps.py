@@ -3,7 +3,9 @@
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from api import fields
 from api.apis.onboarding.selectors import PLATFORMS
+from api.cms.forms.accounts import WireField
 from api.cms.forms.reason import ReasonForm
 
 _KEY_ID = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}
@@ -32,8 +34,21 @@ class VersionForm(ReasonForm):
         max_length=32,
         help_text=_("Such as 2.3. Apps below it are told to upgrade within seconds; 0 serves every version."),
     )
+    latest_version = forms.CharField(
+        label=_("Present version"),
+        required=False,
+        max_length=32,
+        help_text=_("Such as 2.5. Apps below it may offer the upgrade."),
+    )
     store_url = forms.URLField(
         label=_("Where the present version is"), required=False, max_length=500, assume_scheme="https"
     )
+    notice = WireField(
+        fields.TextField(max_length=500),
+        label=_("Notice of maintenance"),
+        required=False,
+        max_length=500,
+        help_text=_("What apps show as long as it stands here. Empty: nothing."),
+    )
 
-    field_order = ("minimum_version", "store_url", "reason")
+    field_order = ("minimum_version", "latest_version", "store_url", "notice", "reason")

@@ -138,18 +138,17 @@ class SuccessorView(_FormPage):
 class VersionView(_FormPage):
     form_class = VersionForm
     heading = _("Versions of the app for {name}")
-    hint = _("Apps that are too old are answered that they must be upgraded, and lead there.")
+    hint = _(
+        "Apps that are too old are answered that they must be upgraded, and lead to the store. The others learn of the "
+        "present version, and of the notice, when they start."
+    )
     button = _("Save")
 
     def initial(self) -> dict[str, Any]:
         return onboarding.app_version_for_staff(self.kwargs["platform"])
 
     def perform(self, caller: Caller, values: dict[str, Any]) -> HttpResponse:
-        onboarding_services.set_minimum_version(
-            caller,
-            platform=self.kwargs["platform"],
-            minimum_version=values["minimum_version"],
-            store_url=values["store_url"],
-        )
+        facts = {name: values[name] for name in onboarding_services.APP_VERSION_FACTS}
+        onboarding_services.set_app_version(caller, platform=self.kwargs["platform"], facts=facts)
         messages.success(self.request, gettext("Every server goes by it within five seconds."))
         return HttpResponseRedirect(reverse("cms:apps"))

@@ -6,10 +6,11 @@ from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from api.apis.api_keys import selectors as api_keys
 from api.apis.api_keys import services as api_key_services
 from api.apis.orgs import selectors as orgs
 from api.apis.orgs import services as org_services
-from api.cms.forms.orgs import GroupForm, MemberRoleForm, NameForm, TypedNameForm
+from api.cms.forms.orgs import ApiKeyForm, GroupForm, InviteForm, MemberRoleForm, NameForm, TypedNameForm
 from api.cms.pages import ConfirmedChange, Subject
 from api.platform.callers import Caller
 
@@ -141,6 +142,32 @@ class RemoveView(_MemberChange):
         org_services.remove_member(owner, organization=str(self.key), username=username)
 
 
+class InviteView(_Change):
+    form_class = InviteForm
+    heading = _("Invite somebody to {name}?")
+    effects = (
+        _("They are mailed a link, in the name of the owner, which is good for seven days."),
+        _("Only whoever has the address, and has confirmed it, can accept."),
+    )
+    button = _("Invite")
+    done = _("The invitation to {name} is on its way.")
+
+    def perform(self, caller: Caller) -> None:
+        email, role = self.said["email"], self.said["role"]
+        org_services.invite(self.as_owner(caller), organization=str(self.key), email=email, role=role)
+
+
+class InvitationResendView(_Change):
+    heading = _("Send an invitation to {name} again?")
+    effects = (_("Its link goes out once more, and is good for seven days from now."),)
+    button = _("Send again")
+    done = _("The invitation to {name} is on its way.")
+
+    def perform(self, caller: Caller) -> None:
+        invitation = str(self.kwargs["invitation_id"])
+        org_services.resend_invitation(self.as_owner(caller), organization=str(self.key), invitation=invitation)
+
+
 class InvitationView(_Change):
     heading = _("Take an invitation to {name} back?")
     effects = (_("The link in the mail is void at once."),)
@@ -150,6 +177,29 @@ class InvitationView(_Change):
     def perform(self, caller: Caller) -> None:
         invitation = str(self.kwargs["invitation_id"])
         org_services.revoke_invitation(self.as_owner(caller), organization=str(self.key), invitation=invitation)
+
+
+class KeyAddView(_Change):
+    """Its answer shows the key: that page is at no address."""
+
+    needs_fresh_proof = True
+    form_class = ApiKeyForm
+    heading = _("A new API key of {name}")
+    effects = (
+        _("A service works with it in this organization, as far as you tick."),
+        _("The owner holds it: it ends when they leave or lose the role that it takes."),
+    )
+    button = _("Make the key")
+    done = _("The API key of {name} is made.")
+
+    def perform(self, caller: Caller) -> None:
+        said = {name: self.said[name] for name in ("name", "scopes", "expires_at")}
+        self.made = api_key_services.create_key(self.as_owner(caller), organization=str(self.key), **said)
+
+    def arrived(self, subject: Subject) -> HttpResponse:
+        key_id, text = self.made
+        context = {"key": api_keys.stored_key(key_id), "text": text, "subject": subject}
+        return self.page("cms/orgs/key.html", context)
 
 
 class KeyView(_Change):

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from api.apis.api_keys import selectors as api_keys
 from api.apis.audit import selectors as audit
 from api.apis.contacts import selectors as contacts
+from api.apis.export import selectors as export
 from api.apis.orgs import selectors as orgs
 from api.apis.tags import selectors as tags
 from api.cms.forms.orgs import OrganizationSearchForm
@@ -61,6 +62,7 @@ class OrganizationView(StaffPage):
             "members": page.rows,
             "invitations": orgs.invitations_for_staff(organization_id, limit=_PART_LIMIT),
             "keys": api_keys.keys_for_staff(organization_id, limit=_PART_LIMIT),
+            "exports": export.exports_for_staff(export.Place(organization_id, None), limit=_PART_LIMIT),
             "entries": audit.latest_entries_for_staff(
                 target_kind="organization", target_id=organization_id, limit=_PART_LIMIT
             ),

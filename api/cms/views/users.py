@@ -15,6 +15,10 @@ from django.utils.translation import gettext_lazy as _
 from api.apis.audit import selectors as audit
 from api.apis.auth import selectors as auth
 from api.apis.auth import services as auth_services
+from api.apis.contacts import selectors as contacts
+from api.apis.export import selectors as export
+from api.apis.images import selectors as images
+from api.apis.notifications import selectors as notifications
 from api.apis.orgs import selectors as orgs
 from api.apis.users import selectors as users
 from api.cms.access import caller_of
@@ -25,6 +29,7 @@ from api.platform.callers import Caller
 from api.platform.keyset import Cursor, Page
 
 _PART_LIMIT = 20  # rows of each part of a detail page
+_COUNTED_MOST = 1000  # beyond that, nobody needs to know
 
 
 class PeopleView(ListPage):
@@ -73,9 +78,19 @@ class PersonView(StaffPage):
         entries = audit.latest_entries_for_staff(
             target_kind="user", target_id=user_id, session_ids=[row["id"] for row in sessions], limit=_PART_LIMIT
         )
-        context = {"person": person, "sessions": sessions, "memberships": memberships, "entries": entries}
-        notes = auth.notes_for_staff(user_id, limit=_PART_LIMIT)
-        return self.page("cms/users/detail.html", {**context, "notes": notes, "note_form": NoteForm()})
+        context = {
+            "person": person,
+            "sessions": sessions,
+            "memberships": memberships,
+            "entries": entries,
+            "contacts_made": contacts.contacts_made_by_for_staff(user_id, most=_COUNTED_MOST),
+            "images_made": images.images_made_by_for_staff(user_id, most=_COUNTED_MOST),
+            "exports": export.exports_for_staff(export.Place(None, user_id), limit=_PART_LIMIT),
+            "notifications": notifications.notifications_for_staff(user_id, limit=_PART_LIMIT),
+            "notes": auth.notes_for_staff(user_id, limit=_PART_LIMIT),
+            "note_form": NoteForm(),
+        }
+        return self.page("cms/users/detail.html", context)
 
 
 class _PersonChange(ConfirmedChange):

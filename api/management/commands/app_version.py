@@ -1,4 +1,4 @@
-"""The minimum versions of the apps from the shell: show them, or set one."""
+"""The versions of the apps from the shell: show them, or set one."""
 
 from typing import Any
 
@@ -19,19 +19,18 @@ class Command(BaseCommand):
         change = verbs.add_parser("set", help="set a platform's minimum")
         change.add_argument("platform", choices=Platform.values)
         change.add_argument("minimum_version", help="such as 2.3; 0 serves every version again")
-        change.add_argument("--store-url", default="", metavar="URL", help="where the present version is")
+        change.add_argument("--latest", dest="latest_version", metavar="VERSION", help="the present version")
+        change.add_argument("--store-url", metavar="URL", help="where the present version is")
+        change.add_argument("--notice", help="what apps show while something is being worked on; '' takes it away")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["verb"] == "set":
             try:
-                services.set_minimum_version(
-                    callers.command(),
-                    platform=options["platform"],
-                    minimum_version=options["minimum_version"],
-                    store_url=options["store_url"],
-                )
+                facts = {name: options[name] for name in services.APP_VERSION_FACTS if options[name] is not None}
+                services.set_app_version(callers.command(), platform=options["platform"], facts=facts)
             except InvalidInput as error:
                 found = error.members["errors"][0]
                 raise CommandError(f"{found['field']}: {found['message']}") from None
         for app in AppVersion.objects.order_by("platform"):
-            self.stdout.write(f"{app.platform}\t{app.minimum_version}\t{app.store_url}")
+            told = (app.platform, app.minimum_version, app.latest_version, app.store_url, app.notice)
+            self.stdout.write("\t".join(told).rstrip())

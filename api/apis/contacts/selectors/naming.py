@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import Count, Q
 from django.utils import timezone
 
 from api.apis.orgs import selectors as orgs
@@ -149,6 +150,15 @@ def contacts_with_for_staff(value: str, *, limit: int) -> list[dict[str, Any]]:
     ids = list(dict.fromkeys(found.values_list("contact_id", flat=True)[:limit]))
     columns = ("id", "slug", "display_name", "organization_id", "organization__name")
     return list(Contact.objects.filter(id__in=ids, deleted_at=None).values(*columns)) if ids else []
+
+
+def contacts_made_by_for_staff(user_id: uuid.UUID, *, most: int) -> tuple[int, bool]:
+    """How many of the contacts that somebody has made are there still, and whether there may be more: no more than `most`
+    are looked at.
+    """
+    made = Contact.objects.filter(creator_id=user_id).values("id", "deleted_at")[:most]
+    counted = made.aggregate(all=Count("*"), present=Count("id", filter=Q(deleted_at=None)))
+    return counted["present"], counted["all"] >= most
 
 
 def contacts_for_staff(organization_id: uuid.UUID, *, cursor: Cursor | None, limit: int) -> Page:

@@ -4,6 +4,7 @@ them in).
 
 from api.apis.onboarding.services.app_keys import (
     APP_KEY_TERMS,
+    APP_VERSION_FACTS,
     AppKeyTaken,
     activate_app_key,
     block_app_key,
@@ -11,7 +12,7 @@ from api.apis.onboarding.services.app_keys import (
     create_app_key,
     reseal_app_keys,
     set_app_key_status,
-    set_minimum_version,
+    set_app_version,
     succeed_app_key,
 )
 from api.apis.onboarding.services.attestations import (
@@ -32,6 +33,7 @@ from api.apis.onboarding.services.devices import (
 
 __all__ = [
     "APP_KEY_TERMS",
+    "APP_VERSION_FACTS",
     "AppKeyTaken",
     "DeviceAlreadyActive",
     "DeviceKey",
@@ -50,6 +52,6 @@ __all__ = [
     "revoke_device",
     "rotate_key",
     "set_app_key_status",
-    "set_minimum_version",
+    "set_app_version",
     "succeed_app_key",
 ]

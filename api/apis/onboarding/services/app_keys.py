@@ -145,29 +145,47 @@ def activate_app_key(caller: Caller, *, key_id: str) -> None:
     set_app_key_status(caller, key_id=key_id, status=AppKeyStatus.ACTIVE)
 
 
+# What may be said of a platform's app.
+APP_VERSION_FACTS = ("minimum_version", "latest_version", "store_url", "notice")
+
+
 @transactional
-def set_minimum_version(caller: Caller, *, platform: str, minimum_version: str, store_url: str) -> None:
-    """Has apps of a platform below `minimum_version` (numbers and dots) told to upgrade, at `store_url`; "0" has none.
+def set_app_version(caller: Caller, *, platform: str, facts: Mapping[str, str]) -> None:
+    """Changes those of APP_VERSION_FACTS that are given. Apps of a platform below `minimum_version` (numbers and dots; "0"
+    has none) are told to upgrade, at `store_url`; those below `latest_version` may offer it; `notice` is shown by all.
 
     Every process goes by it within five seconds. Raises Forbidden, InvalidInput.
     """
     staff.require(caller, "apps.change")
-    app = AppVersion(platform=platform, minimum_version=minimum_version, store_url=store_url)
-    if not app_versions.is_version(minimum_version):
-        raise InvalidInput.of("minimum_version", "invalid", "One to four numbers with dots between them.")
+    assert facts.keys() <= set(APP_VERSION_FACTS)
+    app = AppVersion.objects.select_for_update().filter(platform=platform).first()
+    is_new = app is None
+    app = app or AppVersion(platform=platform, minimum_version="0")
+    changes = {
+        name: [None if is_new else getattr(app, name), value]
+        for name, value in facts.items()
+        if getattr(app, name) != value
+    }
+    for name, (_, value) in changes.items():
+        setattr(app, name, value)
+    _require_sense(app)
+    if not changes:
+        return
+    app.save(force_insert=is_new)
+    transaction.on_commit(app_versions.forget)
+    audit.record(caller, "app_version.changed", target_kind="app_version", target_id=platform, changes=changes)
+
+
+def _require_sense(app: AppVersion) -> None:
+    """Raises InvalidInput."""
+    for name in ("minimum_version", "latest_version"):
+        version = getattr(app, name)
+        if not app_versions.is_version(version) and (version or name == "minimum_version"):
+            raise InvalidInput.of(name, "invalid", "One to four numbers with dots between them.")
+    latest = app_versions.parse_version(app.latest_version)
+    if latest is not None and latest < (app_versions.parse_version(app.minimum_version) or ()):
+        raise InvalidInput.of("latest_version", "below_minimum", "The present version cannot be below the minimum.")
     try:
         app.full_clean(validate_unique=False)
     except ValidationError as error:
         raise InvalidInput.of(next(iter(error.message_dict)), "invalid", error.messages[0]) from error
-    before = AppVersion.objects.select_for_update().filter(platform=platform).first()
-    AppVersion.objects.update_or_create(
-        platform=platform, defaults={"minimum_version": minimum_version, "store_url": store_url}
-    )
-    transaction.on_commit(app_versions.forget)
-    audit.record(
-        caller,
-        "app_version.minimum_changed",
-        target_kind="app_version",
-        target_id=platform,
-        changes={"minimum_version": [before and before.minimum_version, minimum_version]},
-    )

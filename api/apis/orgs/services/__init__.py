@@ -30,6 +30,7 @@ from api.apis.orgs.services.ownership import (
     PersonalOrganization,
     PersonNotConfirmed,
     TooManyOrganizations,
+    answerable,
     lock_for,
     require_other_owners,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "TooManyOrganizations",
     "accept_by_mail",
     "accept_invitation",
+    "answerable",
     "as_owner",
     "change_role",
     "create_group",

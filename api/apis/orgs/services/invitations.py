@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from api.apis.notifications.services import notify, send_mail
 from api.apis.orgs.selectors import confirmed_address, invitation_key, vouched_for
-from api.apis.orgs.services.ownership import lock_for, locked_group, require_room
+from api.apis.orgs.services.ownership import answerable, lock_for, locked_group, require_room
 from api.exceptions import AccountRequired, ApiError, NotThere
 from api.models import Invitation, InvitationState, Membership, Organization, User
 from api.models.base import identity_of, uuid7
@@ -79,7 +79,7 @@ def invite(caller: Caller, *, organization: str, email: str, role: str) -> tuple
     invitation = pending or Invitation(
         organization=group, email_identity=identity, salt=os.urandom(16), live_digest=digest
     )
-    invitation.email, invitation.role, invitation.invited_by_id = email, role, caller.user_id
+    invitation.email, invitation.role, invitation.invited_by_id = email, role, answerable(caller, group)
     _send(invitation)
     _record(caller, invitation, "org.invitation_sent" if pending is None else "org.invitation_resent")
     return invitation.id, pending is None
@@ -90,7 +90,7 @@ def resend_invitation(caller: Caller, *, organization: str, invitation: str) -> 
     """Sends a pending invitation again, with a new time, on the caller's word. Raises NotThere, Forbidden."""
     lock_for(caller, organization, "invitations.manage")
     again = _locked(*invitation_key(caller, organization=organization, name=invitation))
-    again.invited_by_id = caller.user_id
+    again.invited_by_id = answerable(caller, again.organization)
     _send(again)
     _record(caller, again, "org.invitation_resent")
     return again.id

@@ -102,6 +102,13 @@ def _role_of(caller: Caller, organization_id: uuid.UUID) -> str | None:
     return mine.values_list("role", flat=True).first()
 
 
+def answerable(caller: Caller, organization: Organization) -> uuid.UUID | None:
+    """In whose name something is done that lasts only as long as they may do it: the caller's, and for staff, who do not
+    belong to the organization, that of its owner.
+    """
+    return organization.owner_id if caller.kind is ActorKind.STAFF else caller.user_id
+
+
 def require_another_owner(organization: Organization, *, but: uuid.UUID) -> None:
     """Part of the transaction that holds the organization's lock. Raises LastOwner."""
     if not _other_owners(organization.id, but).exists():
