@@ -1,5 +1,5 @@
-"""Made-up rows, many of them and always the same: people with devices, sessions, organizations and groups, and the figures
-of a year. For the embedded default, so that every page of the CMS has something to show, and to measure big tables.
+"""Made-up rows, many of them and always the same: people with devices, sessions, organizations and groups, some of which
+hold contacts, tags and pictures, and the figures of a year. For the embedded default, so that every page of the CMS has something to show, and to measure big tables.
 
 Rows are written in bulk, past the services: nobody can sign in as these people, who have addresses of `example.net` and
 no passwords.
@@ -17,6 +17,7 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from api.apis.onboarding import services as onboarding
+from api.management import seed_content
 from api.management.seed_figures import figures
 from api.management.seed_names import FIRST, LAST
 from api.models import (
@@ -30,6 +31,7 @@ from api.models import (
     MailedProof,
     Membership,
     Organization,
+    OrganizationKind,
     OutboxMessage,
     Outcome,
     Platform,
@@ -54,6 +56,7 @@ SIZES = {"small": Size(2_000, 3_000, 80), "large": Size(1_000_000, 2_000_000, 20
 
 _KEYS = (("seed-ios", Platform.IOS), ("seed-android", Platform.ANDROID), ("seed-web", Platform.WEB))
 _AT_ONCE = 2_000
+_FURNISHED = 6  # groups that hold something
 _YEAR_DAYS = 365
 _GROUPS = ("Studio", "Clinic", "Bakery", "Workshop", "Agency", "School", "Garage", "Practice", "Club", "Foundation")
 _MODELS = {
@@ -88,6 +91,10 @@ def fill(size: Size) -> bool:
         return False
     with _own_times(), transaction.atomic():
         _Seed(size).write()
+    # The newest groups, which lists begin with. Pictures are stored before the rows that name them are committed.
+    groups = Organization.objects.filter(kind=OrganizationKind.GROUP, owner__is_active=True, owner__is_guest=False)
+    for number, group in enumerate(groups.order_by("-created_at", "-id")[:_FURNISHED]):
+        seed_content.furnish(group, number)
     return True
 
 

@@ -2,12 +2,30 @@
 
 from collections import Counter
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
 
-from api.management import seed
-from api.models import AuditEntry, Device, Figure, Membership, Organization, OutboxMessage, Session, User
+from api.management import seed, seed_content
+from api.models import (
+    ApiKey,
+    AuditEntry,
+    Contact,
+    Device,
+    Figure,
+    Image,
+    ImageLink,
+    Invitation,
+    Membership,
+    Notification,
+    Organization,
+    OutboxMessage,
+    Session,
+    StaffNote,
+    TagLink,
+    User,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -33,6 +51,17 @@ def test_there_are_as_many_as_the_size_says() -> None:
     assert AuditEntry.objects.filter(outcome="refused").exists()
     days = Counter(Figure.objects.filter(span="day").values_list("metric", flat=True))
     assert set(days.values()) == {365}
+
+
+def test_groups_hold_something_to_look_at(files: Path) -> None:
+    seed.fill(seed.Size(people=30, devices=120, groups=8))
+    groups = Organization.objects.filter(kind="group", contacts__isnull=False).distinct().count()
+    assert groups >= 2
+    assert Contact.objects.count() == groups * seed_content.CONTACTS
+    assert Image.objects.count() == ImageLink.objects.count() == groups * seed_content.PICTURES
+    assert any(path.is_file() for path in files.rglob("*"))
+    for table in (TagLink, ApiKey, Invitation, Notification, StaffNote):
+        assert table.objects.exists(), table
 
 
 def test_nobody_can_sign_in_as_them() -> None:
