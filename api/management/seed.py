@@ -31,7 +31,6 @@ from api.models import (
     MailedProof,
     Membership,
     Organization,
-    OrganizationKind,
     OutboxMessage,
     Outcome,
     Platform,
@@ -56,7 +55,6 @@ SIZES = {"small": Size(2_000, 3_000, 80), "large": Size(1_000_000, 2_000_000, 20
 
 _KEYS = (("seed-ios", Platform.IOS), ("seed-android", Platform.ANDROID), ("seed-web", Platform.WEB))
 _AT_ONCE = 2_000
-_FURNISHED = 6  # groups that hold something
 _YEAR_DAYS = 365
 _GROUPS = ("Studio", "Clinic", "Bakery", "Workshop", "Agency", "School", "Garage", "Practice", "Club", "Foundation")
 _MODELS = {
@@ -91,10 +89,7 @@ def fill(size: Size) -> bool:
         return False
     with _own_times(), transaction.atomic():
         _Seed(size).write()
-    # The newest groups, which lists begin with. Pictures are stored before the rows that name them are committed.
-    groups = Organization.objects.filter(kind=OrganizationKind.GROUP, owner__is_active=True, owner__is_guest=False)
-    for number, group in enumerate(groups.order_by("-created_at", "-id")[:_FURNISHED]):
-        seed_content.furnish(group, number)
+    seed_content.furnish_some()  # pictures are stored before the rows that name them are committed
     return True
 
 

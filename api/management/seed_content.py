@@ -20,11 +20,12 @@ from api.apis.contacts import services as contacts
 from api.apis.images import services as images
 from api.apis.tags import services as tags
 from api.management.seed_names import FIRST, LAST
-from api.models import ActorKind, Channel, Invitation, Notification, Organization, Role
+from api.models import ActorKind, Channel, Invitation, Notification, Organization, OrganizationKind, Role
 from api.models.base import uuid7
 from api.platform import callers, memberships
 from api.platform.callers import Caller
 
+_GROUPS = 6
 CONTACTS = 24  # of each group
 PICTURES = 2
 _TAGS = ("Customer", "Supplier", "VIP", "Newsletter", "To call", "Berlin")
@@ -33,7 +34,14 @@ _NOTES = ("Called: the new phone is set up.", "Prefers to be written to.", "Aske
 _WIDTH, _HEIGHT = 240, 160
 
 
-def furnish(organization: Organization, number: int) -> None:
+def furnish_some() -> None:
+    """Fills the newest groups, with which lists begin."""
+    groups = Organization.objects.filter(kind=OrganizationKind.GROUP, owner__is_active=True, owner__is_guest=False)
+    for number, group in enumerate(groups.order_by("-created_at", "-id")[:_GROUPS]):
+        _furnish(group, number)
+
+
+def _furnish(organization: Organization, number: int) -> None:
     """Fills an organization; `number` makes it another than the one before."""
     caller = Caller(
         kind=ActorKind.COMMAND,
