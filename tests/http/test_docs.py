@@ -24,7 +24,7 @@ from tests.http.routes import api_routes
 
 pytestmark = pytest.mark.django_db
 
-# Second addresses of what is documented under its first (R4: aliases are not in the file).
+# Second addresses of what is documented under its first.
 ALIASES = {"api/v1/me/", "api/v1/token/refresh/"}
 VERBS = {"get", "post", "put", "patch", "delete"}
 
@@ -139,6 +139,14 @@ def test_the_schema_is_served_to_anybody(send: Send) -> None:
     document = json.loads(answer.content)
     assert document["paths"].keys() >= {"/api/v1/contacts/"}
     assert not {path for path in document["paths"] if not path.startswith(("/api/v1/", "/.well-known/"))}
+
+
+def test_the_schema_is_made_once(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes a second of the processor, and anybody may ask for it as often as they like."""
+    first = send("GET", "/api/schema/").content
+    monkeypatch.delattr("drf_spectacular.generators.SchemaGenerator.get_schema")
+    assert send("GET", "/api/schema/").content == first
+    problem_of(send("POST", "/api/schema/"), 405, "method_not_allowed")
 
 
 @pytest.mark.parametrize("page", ["/api/docs/", "/api/redoc/"])
