@@ -14,7 +14,7 @@ from tests.http.answers import problem_of
 from tests.http.routes import Route, api_routes
 from tests.phones import Phone
 
-# R2, as far as it is built: the addresses that anybody may call, and what keeps each of them harmless.
+# The addresses that anybody may call, and what keeps each of them harmless.
 EXPECTED = {
     "": "names and addresses only",
     "health/": "up or not",
