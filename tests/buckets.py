@@ -15,6 +15,8 @@ import boto3
 import pytest
 from django.core.files.storage import default_storage
 
+from tests.services.gateway import Gateway
+
 BUCKET = "handset-files"
 START_SECONDS = 60
 
@@ -64,6 +66,18 @@ def _wait_until_up(server: subprocess.Popen[bytes], url: str, log: Path) -> None
 def bucket(settings: Any, endpoint: str) -> Iterator[str]:
     """Files go to the bucket, as a deployment's settings say it."""
     yield from _bucket_at(settings, endpoint)
+
+
+@pytest.fixture
+def failing(settings: Any, endpoint: str) -> Iterator[Gateway]:
+    """The bucket is behind what can fail; a second of silence is enough."""
+    settings.READ_TIMEOUT_SECONDS = 1
+    gateway = Gateway(endpoint)
+    try:
+        for _ in _bucket_at(settings, gateway.url):
+            yield gateway
+    finally:
+        gateway.close()
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from api.platform import app_versions, callers, revocation, state, tokens, traff
 from api.platform.keys import b64url
 from core import logs
 from tests import factories
-from tests.buckets import bucket, endpoint, gone  # noqa: F401 -- fixtures
+from tests.buckets import bucket, endpoint, failing, gone  # noqa: F401 -- fixtures
 from tests.documented import complaints
 from tests.phones import InProcess, Phone, make_phone
 

@@ -19,6 +19,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
+from s3transfer.exceptions import RetriesExceededError
 from storages.backends.s3 import S3Storage
 
 from api.platform.storage import StoredObject, media_type_of, window
@@ -32,7 +33,8 @@ _PARTS_ALIKE = 1000  # of the 10,000 that there may be: later ones are larger, s
 class Bucket(S3Storage):  # type: ignore[misc]  # the package has no types
     """Private objects, read by addresses that are signed for them and lead to the bucket itself."""
 
-    failures = (BotoCoreError, ClientError, Boto3Error)
+    # The last is what a download ends in that breaks off, or says nothing more, each time; none of the others covers it.
+    failures = (BotoCoreError, ClientError, Boto3Error, RetriesExceededError)
 
     def __init__(self, **options: Any) -> None:
         config = Config(
@@ -44,7 +46,9 @@ class Bucket(S3Storage):  # type: ignore[misc]  # the package has no types
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         )
-        super().__init__(client_config=config, transfer_config=TransferConfig(use_threads=False), **options)
+        # Twice, as any other call: a job that waits a hundred seconds for each object would say nothing for hours.
+        transfers = TransferConfig(use_threads=False, num_download_attempts=2)
+        super().__init__(client_config=config, transfer_config=transfers, **options)
 
     def url(
         self,

@@ -1,5 +1,6 @@
 """Files in a bucket: the same door, over HTTP, against a server that speaks S3."""
 
+import os
 import urllib.error
 import urllib.request
 from typing import Any
@@ -19,6 +20,7 @@ from api.platform import storage
 from tests.buckets import BUCKET
 from tests.conftest import Person
 from tests.pictures import BOUNDARY, corners_of, photo, picture_form
+from tests.services.gateway import Fault, Gateway
 
 NAME = "avatars/x1/avatar-ada-20261121T093000-7KQ2MX.webp"
 
@@ -53,6 +55,24 @@ def test_everything_in_it_is_listed_in_pages(bucket: str) -> None:
     assert found[names[0]].size_bytes == 5
     assert abs((found[names[0]].written_at - timezone.now()).total_seconds()) < 60
     storage.delete(names)
+
+
+@pytest.mark.parametrize("fault", Fault)
+def test_one_that_fails_on_the_way_is_unavailable_and_nothing_else(failing: Gateway, fault: Fault) -> None:
+    content = os.urandom(200_000)
+    storage.save(NAME, content)
+    failing.fail_after(0, fault)
+    with pytest.raises(TemporarilyUnavailable):
+        storage.fetched(NAME)
+    with pytest.raises(TemporarilyUnavailable), storage.writing("exports/x/y.zip") as stream:
+        stream.write(b"x")
+    assert failing.refused > 0
+    failing.recover()
+    file, size_bytes = storage.fetched(NAME)
+    with file:
+        assert (size_bytes, file.read()) == (len(content), content)
+    storage.delete([NAME])
+    storage.discard("exports/x/y.zip")
 
 
 def test_an_address_leads_to_the_bucket_and_is_the_same_for_a_while(bucket: str, settings: Any) -> None:

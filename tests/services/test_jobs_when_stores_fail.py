@@ -1,5 +1,5 @@
-"""Stores fail while jobs are at work: the storage answers 500, Redis forgets, the broker is gone and comes back
-empty. Nothing is lost, nothing is done twice, and what callers are told is true.
+"""Stores fail while jobs are at work: the storage answers 500, not at all, or half; Redis forgets; the broker is gone and
+comes back empty. Nothing is lost, nothing is done twice, and what callers are told is true.
 """
 
 import io
@@ -30,7 +30,7 @@ from tests.buckets import BUCKET
 from tests.faults.proxy import Proxy
 from tests.faults.stores import OwnRedis, rest
 from tests.services.conftest import Deployment
-from tests.services.gateway import Gateway
+from tests.services.gateway import Fault, Gateway
 from tests.services.servers import Process, wait_until
 from tests.services.test_exports_at_once import CONTACTS, IMAGES, begin, fill, require_whole, runner
 
@@ -65,7 +65,9 @@ def phone_with_much(deployed: Deployment, tmp_path: Path) -> tuple[Client, Organ
     return phone, own, tmp_path / "files"
 
 
+@pytest.mark.parametrize("fault", Fault)
 def test_an_export_waits_for_a_storage_that_fails(
+    fault: Fault,
     deployed: Deployment,
     phone_with_much: tuple[Client, Organization, Path],
     gateway: Gateway,
@@ -83,7 +85,7 @@ def test_an_export_waits_for_a_storage_that_fails(
         "AWS_ACCESS_KEY_ID": "key",
         "AWS_SECRET_ACCESS_KEY": "secret",
     }
-    gateway.fail_after(IMAGES // 2)
+    gateway.fail_after(IMAGES // 2, fault)
     process = Process({**deployed.environment, **where}, tmp_path / "log", "manage.py", "run_outbox")
     try:
         export = begin(phone, own)
