@@ -88,7 +88,7 @@ def test_killed_workers_erase_everything_and_count_it_once(deployed: Deployment,
         hurry(job_id)
         OutboxMessage.objects.filter(job_id=job_id).update(lease=None)
         with runner(deployed, files) as worker:
-            wait_until(lambda: taken.exists() or ended(job_id), "it is taken up", seconds=60)
+            wait_until(lambda: taken.exists() or ended(job_id), "it is taken up", seconds=300)
             threading.Event().wait(random.uniform(0, 1.5))
             worker.kill()
         OutboxMessage.objects.filter(job_id=job_id, done_at=None).update(lease=None)

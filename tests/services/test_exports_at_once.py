@@ -109,7 +109,7 @@ def test_killed_workers_leave_one_whole_archive_and_nothing_else(deployed: Deplo
         job = Job.objects.filter(id=jobs[-1])
         OutboxMessage.objects.filter(job_id=jobs[-1], done_at=None).update(due_at=timezone.now(), lease=None)
         with runner(deployed, files) as worker:
-            wait_until(lambda: _is_taken_up(jobs[-1]), "the export is taken up", seconds=60)
+            wait_until(lambda: _is_taken_up(jobs[-1]), "the export is taken up", seconds=300)
             threading.Event().wait(random.uniform(0, 1.5))
             worker.kill()
         state, progress = job.values_list("state", "progress").get()

@@ -16,7 +16,8 @@ from django.utils import timezone
 from handset_client.outcomes import accept
 
 from api.apis.export import services as export
-from api.models import AuditEntry, Export, Image, Job, JobState, Membership, Organization, OutboxMessage, Role
+from api.apis.export.services import running
+from api.models import AuditEntry, Export, Image, Job, JobState, Membership, Organization, OutboxMessage, Role, User
 from api.platform import outbox, storage
 from tests.apis.api_keys.service import make_key
 from tests.apis.export.conftest import begun, fetched, finished, work
@@ -241,13 +242,76 @@ def test_an_archive_whose_worker_died_before_it_could_say_so_is_not_made_again(
     assert len([sent for sent in mail.outbox if sent.subject == "Your export is ready"]) == 1
 
 
-def test_who_is_no_admin_any_more_gets_none(alice: Person, bob: Person, full: Organization, files: Path) -> None:
+def _demote(person: Person, organization: Organization) -> None:
+    Membership.objects.filter(user=person.user, organization=organization).update(role=Role.MEMBER)
+
+
+def _remove(person: Person, organization: Organization) -> None:
+    Membership.objects.filter(user=person.user, organization=organization).delete()
+
+
+def _deactivate(person: Person, organization: Organization) -> None:
+    User.objects.filter(id=person.user.id).update(is_active=False)
+
+
+LOSSES = pytest.mark.parametrize("lose", [_demote, _remove, _deactivate])
+
+
+@LOSSES
+def test_who_may_no_more_when_it_is_made_gets_none(bob: Person, full: Organization, files: Path, lose: Any) -> None:
     Membership.objects.filter(user=bob.user, organization=full).update(role=Role.ADMIN)
     export_id = begun(bob, path_of(full))["id"]
-    Membership.objects.filter(user=bob.user, organization=full).update(role=Role.MEMBER)
+    lose(bob, full)
     work()
     assert Job.objects.filter(id=export_id).values_list("state", "error").get() == ("FAILURE", "forbidden")
     assert archives(files) == []
+    assert mail.outbox == [] or mail.outbox[-1].subject != "Your export is ready"
+
+
+@LOSSES
+def test_who_may_no_more_while_it_is_made_hears_nothing_of_it(
+    bob: Person, full: Organization, lose: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Membership.objects.filter(user=bob.user, organization=full).update(role=Role.ADMIN)
+    build = running.build
+
+    def then_lose(*args: Any, **others: Any) -> Any:
+        lose(bob, full)
+        return build(*args, **others)
+
+    monkeypatch.setattr(running, "build", then_lose)
+    export_id = begun(bob, path_of(full))["id"]
+    work()
+    assert Export.objects.get(id=export_id).ready_at is not None  # the other admins have it
+    assert [sent for sent in mail.outbox if sent.subject == "Your export is ready"] == []
+
+
+def test_who_may_no_more_once_it_is_made_is_refused(alice: Person, bob: Person, full: Organization) -> None:
+    path = path_of(full)
+    Membership.objects.filter(user=bob.user, organization=full).update(role=Role.ADMIN)
+    export_ = finished(bob, path)
+    accept(alice.patch(f"orgs/{full.slug}/members/{bob.user.username}/", {"role": "member"}))
+    for refused in (
+        bob.get(path),
+        bob.get(f"{path}{export_['id']}/"),
+        bob.post(f"{path}{export_['id']}/retry/"),
+        bob.delete(f"{path}{export_['id']}/"),
+    ):
+        problem_of(refused, 403, "forbidden")
+    assert accept(alice.get(f"{path}{export_['id']}/")).json["url"]
+
+
+def test_a_store_that_fails_is_no_refusal(alice: Person, full: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
+    from api.exceptions import TemporarilyUnavailable
+
+    def fail(export_: Export) -> Any:
+        raise TemporarilyUnavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(running, "place_of", fail)
+        export_id = begun(alice, path_of(full))["id"]
+        work()
+    assert Job.objects.get(id=export_id).state == "RETRY"
 
 
 def test_storage_that_fails_is_tried_again_and_told_truthfully(

@@ -28,9 +28,9 @@ class Ready(NamedTuple):
 
 
 def mail_export(export_id: uuid.UUID, *, reference: str) -> None:
-    """Mails the link to whoever asked, if there is an archive, and an address to mail to."""
+    """Mails the link to whoever asked, if there is an archive that they may still have, and an address to mail to."""
     export = _good().filter(id=export_id).first()
-    if export is None or export.requester is None or not export.requester.email:
+    if export is None or export.requester is None or not export.requester.email or not _may_have(export):
         return
     values = {
         "whose": whose_of(export),
@@ -101,8 +101,14 @@ def _of_token(token: str) -> Export:
     found = _good().filter(id=uuid.UUID(bytes=raw[:16])).first() if len(raw) == 32 else None
     if found is None or found.requester_id is None or not hmac.compare_digest(token_of(found).encode(), token.encode()):
         raise NotThere
-    try:
-        place_of(found)
-    except Forbidden:
-        raise NotThere from None
+    if not _may_have(found):
+        raise NotThere
     return found
+
+
+def _may_have(export: Export) -> bool:
+    try:
+        place_of(export)
+    except (Forbidden, NotThere):
+        return False
+    return True

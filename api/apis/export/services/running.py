@@ -17,7 +17,7 @@ from api.apis.export.services.building import Built, build
 from api.apis.export.services.changing import forget_archive
 from api.apis.export.services.links import place_of
 from api.apis.notifications import services as notifications
-from api.exceptions import ApiError
+from api.exceptions import Forbidden, NotThere
 from api.models import UNFINISHED_STATES, Export, Organization, User
 from api.platform import audit, callers, leases, outbox, storage
 from api.platform.transactions import transactional
@@ -62,7 +62,7 @@ def _require_allowed(export: Export) -> None:
     """Raises Hopeless for somebody who may no more."""
     try:
         place_of(export)
-    except ApiError as refusal:
+    except (Forbidden, NotThere) as refusal:  # and not a store that fails, which is asked again
         raise outbox.Hopeless from refusal
 
 
