@@ -1,5 +1,6 @@
 """Celery: workers that execute the outbox in a deployment. A message of the broker names an outbox row and no more."""
 
+import gc
 import os
 import time
 from typing import Any
@@ -52,6 +53,7 @@ def begin_tasks(**_: Any) -> None:
 
     metric_files.take(f"task{current_process().index}")
     telemetry.start()
+    gc.freeze()  # what a process has from the start is never garbage: an export of many rows would look through it each time
 
 
 @worker_init.connect  # type: ignore[untyped-decorator]  # as above

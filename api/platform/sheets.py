@@ -4,28 +4,33 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any, cast
 
 # A quote that is never closed makes the rest of a file one cell, which is too long then, and not an error.
 csv.field_size_limit(2**31 - 1)
 # What a spreadsheet carries out when it stands at the beginning of a cell. In the tables of other countries a semicolon begins
 # one, and where commas part none, quotes hold no lines together either.
-_BEGINNING, _FORMULA = r"(?:^|(?<=[;\t\r\n]))", r"(?=[ \"]*[=+\-@\t\r＝＋－＠])"
-_RISK, _MARK = re.compile(_BEGINNING + _FORMULA), re.compile(f"{_BEGINNING}'{_FORMULA}")
-
-
-class _Line:
-    """What a writer of the standard library gives back instead of writing it."""
-
-    @staticmethod
-    def write(line: str) -> str:
-        return line
+_PARTS, _FORMULA = r"[;\t\r\n]", r"[ \"]*[=+\-@\t\r＝＋－＠]"
+_AT_FIRST, _WITHIN = re.compile(_FORMULA), re.compile(f"({_PARTS})(?={_FORMULA})")
+_MARK = re.compile(f"(?:^|(?<={_PARTS}))'(?={_FORMULA})")
+_QUOTED = re.compile(r"[,;\"\t\r\n]")
 
 
 def row_of(cells: Iterable[str]) -> str:
-    """A line of a table."""
-    line: Any = csv.writer(_Line()).writerow([_RISK.sub("'", cell) for cell in cells])
-    return cast(str, line)
+    """A line of a table (RFC 4180). The standard library's writer looks at each character: for hundreds of thousands of
+    contacts that took longer than to read them.
+    """
+    line = ",".join([text and _cell(text) for text in cells])
+    return f"{line or _EMPTY}\r\n"
+
+
+_EMPTY = '""'  # the only cell of a row: a line without anything is none
+
+
+def _cell(text: str) -> str:
+    if not _QUOTED.search(text):
+        return f"'{text}" if _AT_FIRST.match(text) else text
+    harmless = _WITHIN.sub(r"\1'", text).replace('"', '""')
+    return f'"\'{harmless}"' if _AT_FIRST.match(text) else f'"{harmless}"'
 
 
 def rows_in(text: str) -> Iterator[dict[str, str]]:

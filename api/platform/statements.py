@@ -82,12 +82,13 @@ def statement(build: Callable[..., Rows]) -> Callable[..., Statement]:
     return of
 
 
-def read(rows: Rows, alias: str) -> list[dict[str, Any]]:
-    """The rows of a `.values()` queryset that is asked once, for lines of JSON: identifiers may be text. For thousands of
-    rows; they are converted a column at a time.
+def columns_of(rows: Rows, alias: str) -> dict[str, Sequence[Any]]:
+    """The columns of a `.values()` queryset that is asked once, by their names, for lines of JSON: times are text (UTC, six
+    digits and a Z), and identifiers may be. Nothing where there are no rows. For thousands of them: a column is converted
+    at once, and what is not needed as a row never becomes one.
     """
     found = _compiled(lambda: rows, (), (), alias)
-    return found.read() if found else []
+    return found.columns() if found else {}
 
 
 def insert(rows: Sequence[Model]) -> None:
@@ -143,21 +144,21 @@ class _Selection(NamedTuple):
                     row[name] = converter(row[name], expression, connection)
         return rows
 
-    def read(self) -> list[dict[str, Any]]:
+    def columns(self) -> dict[str, Sequence[Any]]:
         connection = self.connection
         with connection.cursor() as cursor:
             cursor.execute(self.sql, [given for given, _ in self.params])
-            columns = dict(zip(self.names, zip(*cursor.fetchall(), strict=True), strict=False))
+            found = zip(*cursor.fetchall(), strict=True)
+        columns: dict[str, Sequence[Any]] = dict(zip(self.names, found, strict=False))
         for name, converters, expression in self.converters if columns else ():
             for converter in converters:
-                quicker = _TOLD.get(getattr(converter, "__name__", ""))
-                values = columns[name]
-                columns[name] = tuple(
-                    map(quicker, values)
-                    if quicker is not None
-                    else [converter(value, expression, connection) for value in values]
+                told = _TOLD.get(getattr(converter, "__name__", ""))
+                columns[name] = (
+                    told(columns[name])
+                    if told is not None
+                    else [converter(value, expression, connection) for value in columns[name]]
                 )
-        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        return columns
 
 
 class _Insertion(NamedTuple):
@@ -296,15 +297,28 @@ def _as_uuid(value: Any, expression: Any, connection: BaseDatabaseWrapper) -> An
     return None if value is None else _uuid(value)
 
 
-def _hyphenated(raw: str | None) -> str | None:
-    """The text of an identifier, of that which a database without such a type keeps."""
-    if raw is None or len(raw) != 32:
-        return raw
-    return f"{raw[:8]}-{raw[8:12]}-{raw[12:16]}-{raw[16:20]}-{raw[20:]}"
+def _hyphenated(column: Sequence[Any]) -> list[Any]:
+    """The texts of identifiers, of those which a database without such a type keeps."""
+    return [
+        f"{raw[:8]}-{raw[8:12]}-{raw[12:16]}-{raw[16:20]}-{raw[20:]}" if raw is not None and len(raw) == 32 else raw
+        for raw in column
+    ]
+
+
+def _told_times(column: Sequence[Any]) -> list[Any]:
+    """The texts of times without a zone, which a snapshot reads as text, too."""
+    return [
+        time and f"{time.replace(' ', 'T') if type(time) is str else time.isoformat('T', 'microseconds')}Z"
+        for time in column
+    ]
 
 
 # By the name of our own or Django's.
-_TOLD: dict[str, Callable[[Any], Any]] = {"_as_uuid": _hyphenated, "convert_uuidfield_value": _hyphenated}
+_TOLD: dict[str, Callable[[Sequence[Any]], Sequence[Any]]] = {
+    "_as_uuid": _hyphenated,
+    "convert_uuidfield_value": _hyphenated,
+    "_in_utc": _told_times,
+}
 
 
 _uuid = functools.lru_cache(4096)(uuid.UUID)  # organizations and people come again and again

@@ -50,8 +50,13 @@ def unescaped(value: str) -> str:
 
 
 def escaped(text: str) -> str:
+    if not _SPECIAL.search(text):
+        return text
     plain = text.replace("\r\n", "\n").replace("\\", "\\\\")
     return plain.replace(",", "\\,").replace(";", "\\;").replace("\n", "\\n")
+
+
+_SPECIAL = re.compile(r"[\\,;\n]")
 
 
 def text_of(content: bytes) -> str:
@@ -129,22 +134,20 @@ def _decoded(content: bytes, charset: str) -> str:
         return content.decode("utf-8", "replace")
 
 
-def card_of(lines: Sequence[tuple[str, str]]) -> str:
-    """A card (3.0, which everybody reads) of properties and values that are escaped already."""
-    return "".join([_folded(f"{name}:{value}") for name, value in (*_HEAD, *lines, ("END", "VCARD"))])
+def card_of(lines: Sequence[str]) -> str:
+    """A card (3.0, which everybody reads) of lines whose values are escaped already."""
+    folded = [line if len(line) <= _FOLDED_OCTETS and line.isascii() else _folded(line) for line in lines]
+    return "\r\n".join([_HEAD, *folded, _FOOT])
 
 
-_HEAD = (("BEGIN", "VCARD"), ("VERSION", "3.0"))
+_HEAD, _FOOT = "BEGIN:VCARD\r\nVERSION:3.0", "END:VCARD\r\n"
 
 
 def _folded(line: str) -> str:
     """A line in pieces of 75 octets, none of which parts a character."""
-    is_ascii = line.isascii()
-    if (len(line) if is_ascii else len(line.encode())) <= _FOLDED_OCTETS:
-        return f"{line}\r\n"
-    if is_ascii:
+    if line.isascii():
         rest = (line[at : at + _FOLDED_OCTETS - 1] for at in range(_FOLDED_OCTETS, len(line), _FOLDED_OCTETS - 1))
-        return "\r\n ".join([line[:_FOLDED_OCTETS], *rest]) + "\r\n"
+        return "\r\n ".join([line[:_FOLDED_OCTETS], *rest])
     pieces, piece, octets = [], "", 0
     for character in line:
         size = len(character.encode())
@@ -153,4 +156,4 @@ def _folded(line: str) -> str:
             piece, octets = " ", 1
         piece += character
         octets += size
-    return "\r\n".join([*pieces, piece, ""])
+    return "\r\n".join([*pieces, piece])

@@ -1,5 +1,6 @@
 """Executes background work: what a Celery worker and beat do in a deployment, in one process."""
 
+import gc
 import signal
 import threading
 from collections.abc import Callable
@@ -30,6 +31,7 @@ class Command(BaseCommand):
         if settings.METRICS_PORT:
             metrics.serve(settings.METRICS_PORT)
         telemetry.start()
+        gc.freeze()  # as a worker of Celery does
         stop = leases.stopping
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())

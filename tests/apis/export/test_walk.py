@@ -49,6 +49,6 @@ def test_it_comes_to_its_end(walk: ExportWalk, said: list[str]) -> None:
 
 
 def test_it_fails_where_the_table_has_a_formula(walk: ExportWalk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sheets, "_RISK", re.compile("(?!)"))
+    monkeypatch.setattr(sheets, "_AT_FIRST", re.compile("(?!)"))
     with pytest.raises(Unexpected, match="the table has the formula bare"):
         walk.run()

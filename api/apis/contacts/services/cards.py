@@ -222,28 +222,32 @@ TABLE_COLUMNS = (
 def vcard_of(contact: Mapping[str, Any]) -> str:
     """A row of the selectors as a vCard."""
     lines = [
-        ("UID", f"urn:uuid:{contact['id']}"),
-        ("FN", escaped(contact["display_name"])),
-        ("N", f"{escaped(contact['last_name'])};{escaped(contact['first_name'])};;;"),
+        f"UID:urn:uuid:{contact['id']}",
+        f"FN:{escaped(contact['display_name'])}",
+        f"N:{escaped(contact['last_name'])};{escaped(contact['first_name'])};;;",
     ]
-    lines += [
-        (name, escaped(contact[column]))
-        for name, column in (("ORG", "company"), ("TITLE", "title"), ("URL", "website"), ("NOTE", "notes"))
-        if contact[column]
-    ]
-    for name, entries in (("EMAIL", contact["emails"]), ("TEL", contact["phone_numbers"])):
-        for entry in entries:
-            known = [label for label in (entry["label"].lower(),) if label in _LABELS]
-            types = [*("cell" if label == "mobile" else label for label in known), *["pref"] * entry["is_primary"]]
-            lines.append((f"{name};TYPE={','.join(types)}" if types else name, escaped(entry["value"])))
+    lines += [f"{name}:{escaped(contact[column])}" for name, column in _TEXTS if contact[column]]
+    lines += [f"EMAIL{_types_of(entry)}:{escaped(entry['value'])}" for entry in contact["emails"]]
+    lines += [f"TEL{_types_of(entry)}:{escaped(entry['value'])}" for entry in contact["phone_numbers"]]
     for entry in contact["addresses"]:
         parts = [escaped(entry.get(part, "")) for part in ("street", "city", "region", "postal_code", "country")]
-        lines.append(("ADR", f";;{';'.join(parts)}"))
+        lines.append(f"ADR:;;{';'.join(parts)}")
     if contact["birth_date"]:
-        lines.append(("BDAY", contact["birth_date"].isoformat()))
+        lines.append(f"BDAY:{contact['birth_date'].isoformat()}")
     if contact["tags"]:
-        lines.append(("CATEGORIES", ",".join([escaped(tag["name"]) for tag in contact["tags"]])))
+        lines.append(f"CATEGORIES:{','.join([escaped(tag['name']) for tag in contact['tags']])}")
     return vcards.card_of(lines)
+
+
+_TEXTS = (("ORG", "company"), ("TITLE", "title"), ("URL", "website"), ("NOTE", "notes"))
+
+
+def _types_of(entry: Mapping[str, Any]) -> str:
+    label = entry["label"].lower()
+    types = ["cell" if label == "mobile" else label] if label in _LABELS else []
+    if entry["is_primary"]:
+        types.append("pref")
+    return f";TYPE={','.join(types)}" if types else ""
 
 
 def sheet_head() -> str:
@@ -256,15 +260,14 @@ def table_row_of(contact: Mapping[str, Any]) -> str:
     addresses = [
         ", ".join([entry[part] for part in entry if part != "label" and entry[part]]) for entry in contact["addresses"]
     ]
-    return sheets.row_of(
-        [
-            *(contact["display_name"], contact["first_name"], contact["last_name"]),
-            *(contact["company"], contact["title"]),
-            " ::: ".join([entry["value"] for entry in contact["emails"]]),
-            " ::: ".join([entry["value"] for entry in contact["phone_numbers"]]),
-            "; ".join(addresses).replace("\n", ", "),
-            str(contact["birth_date"] or ""),
-            *(contact["website"], contact["notes"]),
-            "; ".join([tag["name"] for tag in contact["tags"]]),
-        ]
+    cells = (
+        *(contact["display_name"], contact["first_name"], contact["last_name"]),
+        *(contact["company"], contact["title"]),
+        " ::: ".join([entry["value"] for entry in contact["emails"]]),
+        " ::: ".join([entry["value"] for entry in contact["phone_numbers"]]),
+        "; ".join(addresses).replace("\n", ", "),
+        str(contact["birth_date"] or ""),
+        *(contact["website"], contact["notes"]),
+        "; ".join([tag["name"] for tag in contact["tags"]]),
     )
+    return sheets.row_of(cells)

@@ -209,7 +209,8 @@ def _objects(people: Any, living: Any, pictures: Any) -> Callable[[str], Iterato
 
 def _each(rows: Any, keys: tuple[str, ...], alias: str) -> Iterator[Row]:
     for chunk in chunks_of(rows, keys, alias):
-        yield from chunk
+        for row in zip(*chunk.values(), strict=True):
+            yield dict(zip(chunk, row, strict=True))
 
 
 def _last(name: str) -> str:

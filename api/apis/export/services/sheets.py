@@ -8,7 +8,7 @@ from api.apis.export.services.tables import Row
 from api.models import TagLink
 from api.platform import kinds
 from api.platform.archives import Archive
-from api.platform.statements import read
+from api.platform.statements import columns_of
 
 
 class Sheets:
@@ -20,8 +20,8 @@ class Sheets:
         self._table.write(contacts.sheet_head().encode())
 
     def take(self, rows: list[Row]) -> None:
-        names = self._tags_of([row["id"] for row in rows])
-        tagged = [{**row, "tags": names.get(row["id"], ())} for row in rows]
+        tags = self._tags_of([row["id"] for row in rows])
+        tagged = [row | {"tags": tags.get(row["id"], ())} for row in rows]
         self._table.write("".join(map(contacts.table_row_of, tagged)).encode())
         self._cards.write("".join(map(contacts.vcard_of, tagged)).encode())
 
@@ -31,7 +31,8 @@ class Sheets:
 
     def _tags_of(self, ids: Sequence[Any]) -> Mapping[Any, Sequence[Row]]:
         links: Any = TagLink.objects.filter(kind=kinds.CONTACT, object_id__in=ids).order_by("tag_id")
-        found: dict[Any, list[Row]] = {}
-        for link in read(links.values("object_id", "tag__name"), self._alias):
-            found.setdefault(link["object_id"], []).append({"name": link["tag__name"]})
-        return found
+        found = columns_of(links.values("object_id", "tag__name"), self._alias)
+        tags: dict[Any, list[Row]] = {}
+        for contact_id, name in zip(*found.values(), strict=True):
+            tags.setdefault(contact_id, []).append({"name": name})
+        return tags

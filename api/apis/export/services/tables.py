@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import orjson
 from django.db.models import Q
 
-from api.platform.statements import read
+from api.platform.statements import columns_of
 
 _AT_ONCE = 2000
 Row = dict[str, Any]
+Columns = dict[str, Sequence[Any]]
 
 
 class Table(NamedTuple):
@@ -32,18 +33,13 @@ class Table(NamedTuple):
 
     def lines(self, alias: str, beside: Callable[[list[Row]], None] | None = None) -> Iterator[tuple[bytes, int]]:
         """Pieces of the file, and how many rows are in each; `beside` gets the rows, too."""
-        renamed = [(name, column) for name, column in self.columns.items() if name != column]
-        beyond = set(self.keys) - set(self.columns.values())
         for rows in self.rows:
             for chunk in chunks_of(rows.values(*{*self.columns.values(), *self.keys}), self.keys, alias):
+                columns = [chunk[column] for column in self.columns.values()]
+                named = [dict(zip(self.columns, row, strict=True)) for row in zip(*columns, strict=True)]
                 if beside is not None:
-                    beside(chunk)
-                for row in chunk:
-                    for name, column in renamed:
-                        row[name] = row.pop(column)
-                    for key in beyond:
-                        del row[key]
-                yield b"".join(map(_line, chunk)), len(chunk)
+                    beside(named)
+                yield b"".join([orjson.dumps(row, _told, _LINE) for row in named]), len(named)
 
     def count(self, alias: str) -> int:
         return sum(rows.using(alias).count() for rows in self.rows)
@@ -54,17 +50,18 @@ def same(*names: str, **others: str) -> dict[str, str]:
     return {**{name: name for name in names}, **others}
 
 
-def chunks_of(rows: Any, keys: tuple[str, ...], alias: str) -> Iterator[list[Row]]:
+def chunks_of(rows: Any, keys: tuple[str, ...], alias: str) -> Iterator[Columns]:
     """The rows, some at a time, in the order of `keys`: one column, or two of which the second is unique."""
     ordered = rows.order_by(*keys)
-    chunk = read(ordered[:_AT_ONCE], alias)
+    chunk = columns_of(ordered[:_AT_ONCE], alias)
     while chunk:
-        behind = _behind(keys, chunk[-1]) if len(chunk) == _AT_ONCE else None
-        yield chunk  # whose rows are the caller's
-        chunk = read(ordered.filter(behind)[:_AT_ONCE], alias) if behind is not None else []
+        yield chunk
+        is_last = len(chunk[keys[0]]) < _AT_ONCE
+        chunk = {} if is_last else columns_of(ordered.filter(_behind(keys, chunk))[:_AT_ONCE], alias)
 
 
-def _behind(keys: tuple[str, ...], last: Row) -> Q:
+def _behind(keys: tuple[str, ...], chunk: Columns) -> Q:
+    last = {key: chunk[key][-1] for key in keys}
     if len(keys) == 1:
         return Q(**{f"{keys[0]}__gt": last[keys[0]]})
     first, second = keys
@@ -74,10 +71,6 @@ def _behind(keys: tuple[str, ...], last: Row) -> Q:
 
 
 _LINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_PASSTHROUGH_DATETIME
-
-
-def _line(row: Row) -> bytes:
-    return orjson.dumps(row, default=_told, option=_LINE)
 
 
 def _told(value: Any) -> str:
