@@ -29,6 +29,11 @@ case $role in
   manage)
     exec python manage.py "$@"
     ;;
+  ws)
+    # Comes with notifications, which this version does not have: docs/decisions/0028.
+    echo "entrypoint.sh: this version has no role 'ws'; set websockets.enabled=false" >&2
+    exit 64 # EX_USAGE
+    ;;
   *)
     echo "entrypoint.sh: web, worker, beat, migrate or manage <command>, not '$role'" >&2
     exit 64 # EX_USAGE

@@ -1,5 +1,6 @@
 """Celery: workers that execute the outbox in a deployment. A message of the broker names an outbox row and no more."""
 
+import atexit
 import gc
 import os
 import time
@@ -8,13 +9,12 @@ from typing import Any
 import billiard
 from billiard.process import current_process
 from celery import Celery
+from celery.loaders.app import AppLoader
 from celery.signals import (
     beat_init,
-    celeryd_init,
     setup_logging,
     worker_init,
     worker_process_init,
-    worker_shutdown,
     worker_shutting_down,
 )
 from django.conf import settings
@@ -29,7 +29,25 @@ _RUN_SECONDS = 60
 # Longer than any job may take, and to clear up: a job that hangs in a call has lost its lease before.
 _JOB_SECONDS = 7 * 3600
 
-app = Celery("handset")
+
+class Loader(AppLoader):  # type: ignore[misc]  # celery ships no types
+    def init_worker(self) -> None:
+        """Shares what is counted with the processes that execute tasks, which are this one's children. None of Celery's
+        signals comes before Django is set up, which loads what counts.
+        """
+        if settings.METRICS_PORT and not metric_files.is_shared():
+            metric_files.share()
+            metric_files.take("worker")
+            atexit.register(_forget_metrics, os.getpid())
+        super().init_worker()
+
+
+def _forget_metrics(owner: int) -> None:
+    if os.getpid() == owner:
+        metric_files.forget()
+
+
+app = Celery("handset", loader="core.celery:Loader")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 
 
@@ -37,14 +55,6 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 def configure_logs(**_: Any) -> None:
     """The same lines as every process; with a receiver for this signal Celery leaves the loggers alone."""
     logs.configure()
-
-
-@celeryd_init.connect  # type: ignore[untyped-decorator]  # as above
-def share_metrics(**_: Any) -> None:
-    """Before anything counts: the processes that execute tasks are this one's children."""
-    if settings.METRICS_PORT:
-        metric_files.share()
-        metric_files.take("worker")
 
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]  # as above
@@ -77,12 +87,6 @@ def serve_metrics(**_: Any) -> None:
 
     if settings.METRICS_PORT:
         metrics.serve(settings.METRICS_PORT)
-
-
-@worker_shutdown.connect  # type: ignore[untyped-decorator]  # as above
-def forget_metrics(**_: Any) -> None:
-    if settings.METRICS_PORT:
-        metric_files.forget()
 
 
 @worker_init.connect  # type: ignore[untyped-decorator]  # as above

@@ -55,7 +55,7 @@ operators=metrics.serviceMonitor=true,metrics.prometheusRule=true,metrics.dashbo
 "$HELM" template handset "$chart" --namespace handset --set "$everything" >"$work/most.yaml"
 "$HELM" template handset "$chart" --namespace handset --set "$everything,$operators" >"$work/operators.yaml"
 yamllint -d relaxed --no-warnings "$work"/*.yaml
-for values in web.theads=16 image.digest=latest config.DEBUG=true web.resources.limits=null; do
+for values in web.theads=16 web.drainSeconds=30 image.digest=latest config.DEBUG=true web.resources.limits=null; do
   if "$HELM" template handset "$chart" --set "$values" >/dev/null 2>&1; then
     echo "the chart takes $values"
     exit 1

@@ -14,6 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
+from api.exceptions import ApiError
 from api.platform import broker, cache, state, storage
 
 _MAIL_TIMEOUT_SECONDS = 5
@@ -114,11 +115,14 @@ def _files() -> Iterator[str]:
 
 def _storage() -> Iterator[str]:
     name = f"doctor/{uuid.uuid4()}"
-    storage.save(name, b"well")
-    with storage.opened(name) as file:
-        if file.read() != b"well":
-            yield "does not keep what it is given: look at AWS_STORAGE_BUCKET_NAME or FILES_PATH"
-    storage.delete([name])
+    try:
+        storage.save(name, b"well")
+        with storage.opened(name) as file:
+            if file.read() != b"well":
+                yield "does not keep what it is given: look at AWS_STORAGE_BUCKET_NAME or FILES_PATH"
+        storage.delete([name])
+    except ApiError as refusal:
+        yield f"takes nothing ({refusal.__cause__ or refusal}): look at AWS_STORAGE_BUCKET_NAME or FILES_PATH"
 
 
 def _mail() -> Iterator[str]:
