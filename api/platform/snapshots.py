@@ -3,7 +3,6 @@
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from django.db import connection, connections
 from django.db.utils import load_backend
@@ -14,23 +13,12 @@ _BEGIN = {
     "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     "sqlite": "BEGIN DEFERRED",
 }
-
-
-def _options(vendor: str) -> dict[str, Any]:
-    if vendor != "mysql":
-        return {}
-    from django.db.backends.mysql.base import django_conversions  # noqa: PLC0415 -- only where its driver is installed
-    from MySQLdb.constants import FIELD_TYPE  # type: ignore[import-untyped]  # noqa: PLC0415 -- as above; it has no types
-
-    # The driver takes as long to make a time of its text as a line of JSON takes to be made of its row.
-    as_text = {**django_conversions, FIELD_TYPE.DATETIME: str}
-    return {"isolation_level": "repeatable read", "conv": as_text}
+_ISOLATION = {"mysql": {"isolation_level": "repeatable read"}}
 
 
 @contextmanager
 def snapshot() -> Iterator[str]:
-    """A connection of its own that sees the database as it is now, until the block ends: the alias to read with, by
-    `statements.columns_of`.
+    """A connection of its own that sees the database as it is now, until the block ends: the alias to read with.
 
     Within a transaction of the caller it is that one's picture: what it has written no other connection could see.
     """
@@ -38,7 +26,7 @@ def snapshot() -> Iterator[str]:
         yield connection.alias
         return
     settings = copy.deepcopy(connection.settings_dict)
-    settings["OPTIONS"] |= _options(connection.vendor)
+    settings["OPTIONS"] |= _ISOLATION.get(connection.vendor, {})
     own = load_backend(settings["ENGINE"]).DatabaseWrapper(settings, _ALIAS)
     connections[_ALIAS] = own
     try:

@@ -306,11 +306,8 @@ def _hyphenated(column: Sequence[Any]) -> list[Any]:
 
 
 def _told_times(column: Sequence[Any]) -> list[Any]:
-    """The texts of times without a zone, which a snapshot reads as text, too."""
-    return [
-        time and f"{time.replace(' ', 'T') if type(time) is str else time.isoformat('T', 'microseconds')}Z"
-        for time in column
-    ]
+    """The texts of times, which the driver has given without a zone."""
+    return [time and f"{time.isoformat('T', 'microseconds')}Z" for time in column]
 
 
 # By the name of our own or Django's.
