@@ -21,9 +21,10 @@ class Sheets:
 
     def take(self, rows: list[Row]) -> None:
         tags = self._tags_of([row["id"] for row in rows])
-        tagged = [row | {"tags": tags.get(row["id"], ())} for row in rows]
-        self._table.write("".join(map(contacts.table_row_of, tagged)).encode())
-        self._cards.write("".join(map(contacts.vcard_of, tagged)).encode())
+        for row in rows:
+            row["tags"] = tags.get(row["id"], ())
+        self._table.write("".join(map(contacts.table_row_of, rows)).encode())
+        self._cards.write("".join(map(contacts.vcard_of, rows)).encode())
 
     def place(self) -> None:
         self._archive.place(self._table)

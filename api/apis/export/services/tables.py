@@ -32,14 +32,14 @@ class Table(NamedTuple):
         return f"{self.name}.jsonl"
 
     def lines(self, alias: str, beside: Callable[[list[Row]], None] | None = None) -> Iterator[tuple[bytes, int]]:
-        """Pieces of the file, and how many rows are in each; `beside` gets the rows, too."""
+        """Pieces of the file, and how many rows are in each; `beside` gets the rows afterwards, to keep."""
         for rows in self.rows:
             for chunk in chunks_of(rows.values(*{*self.columns.values(), *self.keys}), self.keys, alias):
                 columns = [chunk[column] for column in self.columns.values()]
                 named = [dict(zip(self.columns, row, strict=True)) for row in zip(*columns, strict=True)]
+                yield b"".join([orjson.dumps(row, _told, _LINE) for row in named]), len(named)
                 if beside is not None:
                     beside(named)
-                yield b"".join([orjson.dumps(row, _told, _LINE) for row in named]), len(named)
 
     def count(self, alias: str) -> int:
         return sum(rows.using(alias).count() for rows in self.rows)
