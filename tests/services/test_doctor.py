@@ -109,8 +109,10 @@ def test_what_is_wrong_is_named(environment: dict[str, str], changes: dict[str, 
 def test_a_folder_that_takes_no_file_is_named(environment: dict[str, str], tmp_path: Path) -> None:
     printed = manage(environment, "new_secrets")
     secrets = dict(re.findall(r"^([A-Z_]+)='?(.*?)'?$", printed, re.MULTILINE))
-    nowhere = {"VAR_DIR": "/proc/nowhere", "FILES_PATH": str(tmp_path)}
-    complains(environment | secrets | nowhere, "files: does not answer: FileNotFoundError")
+    # Not the embedded default, which keeps secrets there and does not get as far.
+    hardened = {"DJANGO_ENV": "staging", "ALLOWED_HOSTS": "api.example.com", "TRUSTED_PROXY_COUNT": "1"}
+    nowhere = {"FRONTEND_URL": "https://api.example.com", "VAR_DIR": "/proc/nowhere", "FILES_PATH": str(tmp_path)}
+    complains(environment | secrets | hardened | nowhere, "files: does not answer: FileNotFoundError")
 
 
 def test_a_database_that_is_away_is_named_with_what_needs_it(environment: dict[str, str]) -> None:
