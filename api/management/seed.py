@@ -8,7 +8,6 @@ no passwords.
 import random
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, NamedTuple
@@ -54,7 +53,7 @@ class Size(NamedTuple):
 SIZES = {"small": Size(2_000, 3_000, 80), "large": Size(1_000_000, 2_000_000, 20_000)}
 
 _KEYS = (("seed-ios", Platform.IOS), ("seed-android", Platform.ANDROID), ("seed-web", Platform.WEB))
-_AT_ONCE = 2_000
+_VALUES_AT_ONCE = 30_000  # of one statement: SQLite binds no more than 32,766
 _YEAR_DAYS = 365
 _GROUPS = ("Studio", "Clinic", "Bakery", "Workshop", "Agency", "School", "Garage", "Practice", "Club", "Foundation")
 _MODELS = {
@@ -87,29 +86,10 @@ def fill(size: Size) -> bool:
     """Writes the rows of a size, unless there are made-up rows already; returns whether it did."""
     if is_seeded():
         return False
-    with _own_times(), transaction.atomic():
+    with transaction.atomic():
         _Seed(size).write()
     seed_content.furnish_some()  # pictures are stored before the rows that name them are committed
     return True
-
-
-@contextmanager
-def _own_times() -> Iterator[None]:
-    """Lets rows say themselves when they were made and changed."""
-    stamped = [
-        field
-        for model in (User, Device, Session, Organization, Membership, OutboxMessage, WaitingListEntry)
-        for field in model._meta.fields
-        if isinstance(field, models.DateTimeField) and (field.auto_now_add or field.auto_now)
-    ]
-    before = [(field, field.auto_now_add, field.auto_now) for field in stamped]
-    for field in stamped:
-        field.auto_now_add = field.auto_now = False
-    try:
-        yield
-    finally:
-        for field, auto_now_add, auto_now in before:
-            field.auto_now_add, field.auto_now = auto_now_add, auto_now
 
 
 class _Seed:
@@ -335,16 +315,18 @@ def _id(at: datetime, number: int, *, version: int = 7) -> uuid.UUID:
 
 
 def _insert(model: type[models.Model], rows: Iterable[Any]) -> None:
-    for batch in _batches(rows):
-        model._default_manager.bulk_create(batch)
+    """As they are, with their own times: no `save` and no `auto_now` looks at them."""
+    names = [field.attname for field in model._meta.concrete_fields if not field.generated]
+    for batch in _batches(rows, _VALUES_AT_ONCE // len(names)):
+        insert_values(model, [{name: getattr(row, name) for name in names} for row in batch])
 
 
 def _insert_entries(entries: Iterable[dict[str, Any]]) -> None:
-    for batch in _batches(entries):
+    for batch in _batches(entries, 500):
         insert_values(AuditEntry, [audit_chain.committed(facts) for facts in batch])
 
 
-def _batches(rows: Iterable[Any]) -> Iterator[list[Any]]:
+def _batches(rows: Iterable[Any], size: int) -> Iterator[list[Any]]:
     rows = iter(rows)
-    while batch := list(islice(rows, _AT_ONCE)):
+    while batch := list(islice(rows, size)):
         yield batch

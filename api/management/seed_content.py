@@ -133,20 +133,16 @@ def _drawn(number: int) -> bytes:
     hue = number * 0.9
     sky = [round(150 + 80 * math.sin(hue + shift)) for shift in (0.0, 1.1, 2.0)]
     land = [round(90 + 60 * math.sin(hue + shift + 2.5)) for shift in (0.0, 1.1, 2.0)]
-    sun_x, sun_y = _WIDTH * (0.25 + 0.5 * (number % 3) / 2), _HEIGHT * 0.3
+    sun_x, sun_y = _WIDTH * (1 + number % 3) // 4, _HEIGHT * 0.3
     hills = [_HEIGHT * (0.62 + 0.1 * math.sin(x / 31 + number) + 0.05 * math.sin(x / 11)) for x in range(_WIDTH)]
     rows = bytearray()
     for y in range(_HEIGHT):
-        rows.append(0)  # no filter
-        shade = 1 - 0.35 * y / _HEIGHT
-        for x in range(_WIDTH):
-            if y > hills[x]:
-                colour = [round(part * (1.2 - 0.6 * y / _HEIGHT)) for part in land]
-            elif (x - sun_x) ** 2 + (y - sun_y) ** 2 < 330:
-                colour = [255, 236, 179]
-            else:
-                colour = [round(part * shade) for part in sky]
-            rows += bytes(min(255, max(0, part)) for part in colour)
+        above = bytes(round(part * (1 - 0.35 * y / _HEIGHT)) for part in sky)
+        below = bytes(round(part * (1.2 - 0.6 * y / _HEIGHT)) for part in land)
+        row = bytearray(b"".join(below if y > hill else above for hill in hills))
+        half = round(math.sqrt(max(0, 18**2 - (y - sun_y) ** 2)))
+        row[3 * (sun_x - half) : 3 * (sun_x + half)] = b"\xff\xec\xb3" * (2 * half)
+        rows += b"\0" + row  # no filter
     header = struct.pack(">IIBBBBB", _WIDTH, _HEIGHT, 8, 2, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(rows), 6)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
