@@ -234,6 +234,13 @@ def in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
     return picture.convert(mode)
 
 
+def is_profile(profile: bytes | None) -> bool:
+    """Whether these bytes tell how colours are to be seen."""
+    with suppress(ImageCms.PyCMSError, OSError):
+        return bool(profile) and ImageCms.ImageCmsProfile(io.BytesIO(profile or b"")) is not None
+    return False
+
+
 def webp(picture: Image.Image, quality: int, *, method: int = 4) -> bytes:
     """A picture as WebP, of which nothing but its pixels is written."""
     written = io.BytesIO()

@@ -74,7 +74,7 @@ def rendition_of(content: bytes) -> Rendition:
         turn = pictures.turn_of(picture)
         width, height = reversed(picture.size) if turn in pictures.ON_THE_SIDE else picture.size
         if picture.format == "JPEG":
-            original, media_type = without_metadata(content, turn=pictures.orientation_of(picture)), JPEG
+            original, media_type = without_metadata(content, picture), JPEG
             small = _clean(picture, least=size_within(*picture.size, _LARGEST))
         else:
             whole = _clean(picture)
@@ -143,30 +143,41 @@ def _pixels_of(picture: Image.Image) -> list[tuple[int, int, int, int]]:
 
 # -- a JPEG as it is, without what it says
 
-_SOI, _EOI, _SOS, _APP0, _APP1, _APP2, _APP14, _COM = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xE2, 0xEE, 0xFE
+_SOI, _EOI, _SOS, _APP0, _APP1, _APP2, _APP14 = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xE2, 0xEE
+# Frames and tables, scans, the end, DNL and DRI: what pixels are made of.
+_PIXELS = {*range(0xC0, 0xD0), 0xDA, 0xD9, 0xDB, 0xDC, 0xDD}
 # What ends the pixels of a scan: no stuffed byte, no restart, no filling.
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
-def without_metadata(content: bytes, *, turn: int) -> bytes:
-    """A JPEG's own segments up to its end (ITU T.81): its tables, its pixels, the profile of its colours, and how it is
-    turned (of Exif, 1 to 8). No other words, no second picture behind it. Raises PictureUnreadable.
+def without_metadata(content: bytes, picture: Image.Image) -> bytes:
+    """A JPEG's own segments up to its end (ITU T.81): its tables, its pixels, the profile of its colours if it is one, and
+    how it is turned. No other words, no second picture in it or behind it. Raises PictureUnreadable.
     """
+    turn, has_profile = pictures.orientation_of(picture), pictures.is_profile(picture.info.get("icc_profile"))
     kept = [bytes((0xFF, _SOI))]
     for marker, segment in _segments_of(content):
-        is_told = marker == _APP2 and segment[4:15] != b"ICC_PROFILE"
-        if (
-            marker in {_APP0, _APP14}
-            or (marker == _APP2 and not is_told)
-            or not (0xE0 <= marker <= 0xEF or marker == _COM)
-        ):
-            kept.append(segment)
+        is_ours = marker in _PIXELS or (has_profile and marker == _APP2 and segment[4:15] == b"ICC_PROFILE")
+        told = segment if is_ours else _told_of_colours(marker, segment)
+        if told:
+            kept.append(told)
         if marker == _APP0 and turn != 1 and len(kept) == 2:
             kept.append(_exif_of(turn))
             turn = 1
     if turn != 1:  # there was no JFIF header that it stands behind
         kept.insert(1, _exif_of(turn))
     return b"".join(kept)
+
+
+def _told_of_colours(marker: int, segment: bytes) -> bytes:
+    """What JFIF and Adobe say of how colours are written; without the small picture that the first may carry, which can be
+    another one, and without whatever else goes by their numbers.
+    """
+    if marker == _APP0 and segment[4:9] == b"JFIF\0" and len(segment) >= 18:
+        return bytes((0xFF, _APP0, 0, 16)) + segment[4:16] + bytes(2)
+    if marker == _APP14 and segment[4:9] == b"Adobe" and len(segment) >= 16:
+        return bytes((0xFF, _APP14, 0, 14)) + segment[4:16]
+    return b""
 
 
 def _segments_of(content: bytes) -> Iterator[tuple[int, bytes]]:

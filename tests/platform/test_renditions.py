@@ -195,3 +195,45 @@ def test_a_heic_of_too_many_pixels_is_refused_before_it_is_decoded(monkeypatch: 
 def test_a_bomb_is_refused_by_its_header() -> None:
     with pytest.raises(PictureTooLarge):
         rendition_of(png_saying(12_000, 12_000, pixels=b"\0" * 1000))
+
+
+def segment(marker: int, payload: bytes) -> bytes:
+    return bytes((0xFF, marker)) + (len(payload) + 2).to_bytes(2) + payload
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        segment(0xE0, b"JFXX\0\x10" + photo(40, 30) + b"CANARY"),
+        segment(0xE0, b"CANARY"),
+        segment(0xEE, b"CANARY"),
+        segment(0xE2, b"ICC_PROFILE\0\1\1CANARY"),
+    ],
+    ids=["picture-of-jfxx", "no-jfif", "no-adobe", "no-profile"],
+)
+def test_no_segment_of_a_jpeg_is_kept_for_its_number(hidden: bytes) -> None:
+    plain = photo(300, 200)
+    head = 2 + 2 + int.from_bytes(plain[4:6])  # its JFIF header stays the first
+    made = rendition_of(plain[:head] + hidden + plain[head:])
+    require_clean(made, (300, 200))
+    assert made.original == plain
+
+
+def test_a_jpeg_has_no_small_picture_in_its_header() -> None:
+    plain = photo(300, 200)
+    head = 2 + 2 + int.from_bytes(plain[4:6])
+    pixels = b"CANARY" * 2
+    small = segment(0xE0, plain[6 : head - 2] + bytes((2, 2)) + pixels)
+    assert rendition_of(plain[:2] + small + plain[head:]).original == plain
+
+
+def test_what_stands_between_the_pixels_and_the_end_goes() -> None:
+    plain = photo(300, 200)
+    made = rendition_of(plain[:-2] + segment(0xFE, b"CANARY") + segment(0xED, b"CANARY") + plain[-2:])
+    assert made.original == plain
+
+
+def test_colours_that_adobe_tells_of_stay() -> None:
+    inks = encoded(quarters(300, 200).convert("CMYK"), "JPEG")
+    assert b"Adobe" in rendition_of(inks).original
+    assert rendition_of(inks).original == inks
