@@ -4,13 +4,21 @@ What the properties mean is not said here.
 """
 
 import binascii
+import io
 import quopri
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-_LINE = re.compile(r"(?:([A-Za-z0-9-]+)\.)?([A-Za-z0-9-]+)((?:;(?:[^\":;]|\"[^\"]*\")*)*):(.*)", re.DOTALL)
-_PARAMETER = re.compile(r";((?:[^\";]|\"[^\"]*\")*)")
+_HEAD_OF_A_LINE = re.compile(r"(?:([A-Za-z0-9-]+)\.)?([A-Za-z0-9-]+)((?:;(?:[^\":;]+|\"[^\"]*\")*)*):")
+_PARAMETER = re.compile(r";((?:[^\";]+|\"[^\"]*\")*)")
+# Every place where one can begin ends one: else a long value would be read again from each of its characters.
+_COMPONENT = {
+    separator: re.compile(rf"((?:[^\\{separator}]+|\\.|\\\Z)*)(?:{separator}|\Z)", re.DOTALL) for separator in ",;"
+}
+# A hundred times what people have. A picture may be as long as the file.
+_LINES_MAX, _HEAD_MAX_CHARS, _TEXT_MAX_CHARS = 1_000, 10_000, 100_000
+_PICTURES = {"PHOTO", "LOGO", "SOUND", "KEY"}
 _FOLDED_OCTETS = 75
 # What programs write. Python knows other codecs: some that are no charsets, and one whose time grows with the square.
 _CHARSETS = re.compile(
@@ -28,8 +36,7 @@ class Property(NamedTuple):
 
     def parts(self, separator: str = ";") -> list[str]:
         """The components of a value, without their escapes."""
-        found = re.findall(rf"((?:\\.|[^\\{separator}])*)(?:{separator}|$)", self.value, re.DOTALL)
-        return [unescaped(part).strip() for part in found]
+        return [unescaped(part).strip() for part in _COMPONENT[separator].findall(self.value)]
 
     @property
     def text(self) -> str:
@@ -70,7 +77,9 @@ def text_of(content: bytes) -> str:
 
 
 def cards_in(text: str) -> Iterator[list[Property] | None]:
-    """The properties of each card; None for one that is cut off."""
+    """The properties of each card, up to a thousand, of which what is longer than any text is cut; None for a card that is
+    cut off.
+    """
     card: list[Property] | None = None
     for line in _unfolded(text):
         word = line.strip().upper()
@@ -81,7 +90,7 @@ def cards_in(text: str) -> Iterator[list[Property] | None]:
         elif word == "END:VCARD" and card is not None:
             yield card
             card = None
-        elif card is not None and (found := _property(line)) is not None:
+        elif card is not None and len(card) < _LINES_MAX and (found := _property(line)) is not None:
             card.append(found)
     if card is not None:
         yield None
@@ -91,9 +100,9 @@ def _unfolded(text: str) -> Iterator[str]:
     """Lines as they were before somebody folded them, by a space or, in quoted-printable, by an equals sign."""
     pieces: list[str] = []  # a file may be one line in very many
     is_quoted = False
-    for line in re.split(r"\r\n|\n|\r", text):
+    for line in (whole.removesuffix("\n") for whole in io.StringIO(text, newline=None)):
         if is_quoted and pieces[-1].endswith("="):
-            pieces.append(f"\n{line}")
+            pieces += ("\n", line)
         elif line[:1] in (" ", "\t"):
             pieces.append(line[1:])
         else:
@@ -104,10 +113,11 @@ def _unfolded(text: str) -> Iterator[str]:
 
 
 def _property(line: str) -> Property | None:
-    match = _LINE.fullmatch(line)
+    match = _HEAD_OF_A_LINE.match(line[:_HEAD_MAX_CHARS])
     if match is None:
         return None
-    group, name, given, value = match.groups()
+    group, name, given = match.groups()
+    value = line[match.end() : None if name.upper() in _PICTURES else match.end() + _TEXT_MAX_CHARS]
     types, encoding, charset = set(), "", "UTF-8"
     for parameter in _PARAMETER.findall(given):
         key, has_value, said = parameter.upper().partition("=")

@@ -17,6 +17,8 @@ from api.platform.vcards import Property, escaped
 
 _CHARS = {"display_name": 200, "first_name": 100, "last_name": 100, "company": 200, "title": 200, "website": 500}
 _TAGS, _TAG_CHARS = 50, 50
+# Of one cell, in characters and, where it holds several values, in these: a hundred times what people have.
+_CELL_CHARS, _VALUES = 20_000, 200
 # How programs say where a number rings; all else is not said.
 _LABELS = ("home", "work", "mobile", "cell", "fax", "other")
 
@@ -90,7 +92,7 @@ class _Reader:
     def of_row(self, row: Mapping[str, str]) -> Card | None:
         for name, cell in row.items():
             if cell:
-                self._take_cell(name, cell)
+                self._take_cell(name, cell[:_CELL_CHARS])
         return self._card()
 
     def _take_cell(self, name: str, cell: str) -> None:
@@ -103,10 +105,10 @@ class _Reader:
         elif name in {"tags", "categories", "group membership", "labels"}:
             self.tags += [tag for tag in re.split(r" ::: |[;,]", cell) if not tag.strip().startswith("*")]
         elif re.fullmatch(r"(primary |secondary )?e-?mails?( \d+ - value| address| \d+ address)?", name):
-            for value in re.split(r" ::: |[;,\s]+", cell):
+            for value in re.split(r" ::: |[;,\s]+", cell)[:_VALUES]:
                 self._email(value, "")
         elif re.search(r"phone|mobile", name) and not re.search(r"type|label|phonetic", name):
-            for value in re.split(r" ::: |[;,]", cell):
+            for value in re.split(r" ::: |[;,]", cell)[:_VALUES]:
                 self._phone(value, "mobile" if "mobile" in name else "")
 
     def _set(self, column: str, text: str) -> None:
