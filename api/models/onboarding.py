@@ -67,7 +67,7 @@ class AppVersion(TimeStamped):
 
     platform = models.CharField(max_length=10, primary_key=True, choices=Platform)
     minimum_version = models.CharField(max_length=32)  # numbers and dots
-    latest_version = models.CharField(max_length=32, blank=True)  # the same; apps below it may offer an upgrade
+    latest_version = models.CharField(max_length=32, blank=True)  # the same
     store_url = models.URLField(max_length=500, blank=True)
     notice = models.CharField(max_length=500, blank=True)  # of maintenance, in words for people; empty: there is none
 

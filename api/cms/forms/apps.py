@@ -38,7 +38,7 @@ class VersionForm(ReasonForm):
         label=_("Present version"),
         required=False,
         max_length=32,
-        help_text=_("Such as 2.5. Apps below it may offer the upgrade."),
+        help_text=_("Such as 2.5."),
     )
     store_url = forms.URLField(
         label=_("Where the present version is"), required=False, max_length=500, assume_scheme="https"
@@ -48,7 +48,7 @@ class VersionForm(ReasonForm):
         label=_("Notice of maintenance"),
         required=False,
         max_length=500,
-        help_text=_("What apps show as long as it stands here. Empty: nothing."),
+        help_text=_("In words for people. Empty: there is none."),
     )
 
     field_order = ("minimum_version", "latest_version", "store_url", "notice", "reason")

@@ -139,8 +139,8 @@ class VersionView(_FormPage):
     form_class = VersionForm
     heading = _("Versions of the app for {name}")
     hint = _(
-        "Apps that are too old are answered that they must be upgraded, and lead to the store. The others learn of the "
-        "present version, and of the notice, when they start."
+        "Apps that are too old are answered that they must be upgraded, and lead to the store. The present version and the "
+        "notice are only kept here: no call of the API answers them yet."
     )
     button = _("Save")
 

@@ -21,7 +21,7 @@ class Command(BaseCommand):
         change.add_argument("minimum_version", help="such as 2.3; 0 serves every version again")
         change.add_argument("--latest", dest="latest_version", metavar="VERSION", help="the present version")
         change.add_argument("--store-url", metavar="URL", help="where the present version is")
-        change.add_argument("--notice", help="what apps show while something is being worked on; '' takes it away")
+        change.add_argument("--notice", help="what people are to be told of maintenance; '' takes it away")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["verb"] == "set":

@@ -152,7 +152,7 @@ APP_VERSION_FACTS = ("minimum_version", "latest_version", "store_url", "notice")
 @transactional
 def set_app_version(caller: Caller, *, platform: str, facts: Mapping[str, str]) -> None:
     """Changes those of APP_VERSION_FACTS that are given. Apps of a platform below `minimum_version` (numbers and dots; "0"
-    has none) are told to upgrade, at `store_url`; those below `latest_version` may offer it; `notice` is shown by all.
+    has none) are told to upgrade, at `store_url`; `latest_version` and `notice` are kept for staff, and no call answers them yet.
 
     Every process goes by it within five seconds. Raises Forbidden, InvalidInput.
     """
