@@ -71,8 +71,19 @@ def _look_once(field: serializers.CharField) -> None:
     field.validators = [one for one in field.validators if not isinstance(one, prohibiting)]
 
 
+# Spaces, what joins or turns other characters, and what is put above them.
+_UNSEEN = frozenset({"Zs", "Zl", "Zp", "Cf", "Mn", "Me"})
+
+
+def _shows_nothing(text: str) -> bool:
+    """Whether it is blank to whoever looks at it, which its length does not say."""
+    return not text.isascii() and all(unicodedata.category(character) in _UNSEEN for character in text)
+
+
 class TextField(serializers.CharField):
-    """Text in NFC, without NUL and control characters; tab and newline only where `is_multiline`."""
+    """Text in NFC, without NUL and control characters; tab and newline only where `is_multiline`. What shows nothing is
+    blank.
+    """
 
     default_error_messages = {"control": "Control characters are not taken.", "type": "Send a string."}
 
@@ -80,6 +91,9 @@ class TextField(serializers.CharField):
         self.is_multiline = is_multiline
         super().__init__(**kwargs)
         _look_once(self)
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        return super().run_validation("" if isinstance(data, str) and _shows_nothing(data) else data)
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):

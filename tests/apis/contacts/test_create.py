@@ -120,6 +120,8 @@ def test_a_contact_with_nothing_to_call_it_by_is_refused(alice: Person) -> None:
         {"display_name": " \t\n"},
         {"display_name": None},
         {"first_name": "\u00a0\u3000"},
+        {"first_name": "\u200d", "last_name": "\u2060\ufeff"},  # joiners that join nothing
+        {"display_name": "\u0301\ufe0f"},  # an accent on nothing
         {"notes": "someone"},
         {"title": "Dr"},
     ):
