@@ -15,6 +15,8 @@ import structlog
 from django.conf import settings
 from structlog.tracebacks import ExceptionDictTransformer
 
+from api.platform import log_context
+
 # Members whose values never reach a log, whatever a careless line holds.
 _SECRET_NAMES = (
     "password",
@@ -52,7 +54,7 @@ class Line(structlog.WriteLogger):
 
 # What every line passes before it is written.
 SHARED: list[Any] = [
-    structlog.contextvars.merge_contextvars,
+    log_context.add_members,
     structlog.processors.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),

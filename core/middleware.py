@@ -25,7 +25,7 @@ from django.utils.cache import patch_vary_headers
 from api import problems
 from api.aliases import API_PREFIXES
 from api.exceptions import ApiError, TemporarilyUnavailable
-from api.platform import metrics, telemetry, traffic
+from api.platform import log_context, metrics, telemetry, traffic
 from api.platform.ids import spelled
 
 log = structlog.get_logger("handset.request")
@@ -69,7 +69,7 @@ class RequestLogMiddleware:
         request_id = _request_id(request)
         request.request_id = request_id  # type: ignore[attr-defined]  # read by the edge, typed there
         started = time.perf_counter()
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        with log_context.bound(request_id=request_id):
             response = self.get_response(request)
             response["X-Request-ID"] = request_id
             if not response.streaming and "Content-Length" not in response:

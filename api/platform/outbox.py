@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from api.exceptions import ApiError
 from api.models import UNFINISHED_STATES, Job, JobState, OutboxMessage
-from api.platform import leases, metrics, telemetry
+from api.platform import leases, log_context, metrics, telemetry
 
 log = structlog.get_logger(__name__)
 
@@ -97,7 +97,7 @@ def enqueue(
     `dedup_key` makes a second message with the same key a no-op. Arguments hold ids, never secrets; where they tell
     something of a person besides, `about` says of whom.
     """
-    request_id = structlog.contextvars.get_contextvars().get("request_id", "")
+    request_id = log_context.members().get("request_id", "")
     due_at = timezone.now() + timedelta(seconds=delay_seconds)
     message = OutboxMessage(
         task=name,
@@ -130,9 +130,7 @@ def claim(*, most: int, of_jobs: bool = False) -> list[OutboxMessage]:
 def execute(message: OutboxMessage) -> bool:
     """Runs a claimed message; returns whether it succeeded. A failure is retried with back-off, then stays visible."""
     with (
-        structlog.contextvars.bound_contextvars(
-            request_id=message.request_id, task=message.task, message_id=str(message.id)
-        ),
+        log_context.bound(request_id=message.request_id, task=message.task, message_id=str(message.id)),
         metrics.timed_task(message.task) as ended,
         telemetry.task_span(message.task, message.request_id),
     ):

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import structlog
 from django.conf import settings
 from django.core.signals import got_request_exception
 from django.db import connections
 from django.db.backends.signals import connection_created
+
+from api.platform import log_context
 
 _SQL_MAX_CHARS = 2000
 
@@ -70,7 +71,7 @@ def _bare(event: Any, _: Any) -> Any:
         event.pop(unwanted, None)
     for error in event.get("exception", {}).get("values", []):
         error["value"] = ""
-    context = structlog.contextvars.get_contextvars()
+    context = log_context.members()
     event["tags"] = {name: context[name] for name in ("request_id", "task") if name in context}
     return event
 

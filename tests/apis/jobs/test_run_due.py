@@ -6,13 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import structlog
 import time_machine
 from django.db import IntegrityError, connection, transaction
 
 from api.apis.jobs import services
 from api.models import Counter, OutboxMessage
-from api.platform import jobs, leases, outbox
+from api.platform import jobs, leases, log_context, outbox
 from tests.conftest import LogLines, Person
 
 pytestmark = pytest.mark.django_db
@@ -109,13 +108,13 @@ def test_a_message_with_the_key_of_another_is_none(task: Register) -> None:
 
 def test_what_a_task_logs_says_which_request_caused_it(task: Register) -> None:
     seen: list[dict[str, Any]] = []
-    task(lambda: seen.append(dict(structlog.contextvars.get_contextvars())))
-    with structlog.contextvars.bound_contextvars(request_id="the-cause"):
+    task(lambda: seen.append(dict(log_context.members())))
+    with log_context.bound(request_id="the-cause"):
         outbox.enqueue("jobs.tried")
     services.run_due()
     assert (seen[0]["request_id"], seen[0]["task"]) == ("the-cause", "jobs.tried")
     assert seen[0]["message_id"] == str(message().id)
-    assert "message_id" not in structlog.contextvars.get_contextvars()
+    assert "message_id" not in log_context.members()
 
 
 # -- when it does not
