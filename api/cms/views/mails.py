@@ -71,8 +71,10 @@ class MailView(StaffPage):
         shown = {}
         try:
             if not form.is_bound or form.is_valid():
-                preview = notification_services.previewed(kind.name, _typed(form))
-                shown = {"preview": preview, "paragraphs": notification_services.paragraphs_of(preview.text)}
+                template = _typed(form)
+                preview = notification_services.previewed(kind.name, template)
+                paragraphs = notification_services.paragraphs_of(template.body, kind.samples)
+                shown = {"preview": preview, "paragraphs": paragraphs}
         except InvalidInput as refusal:
             add_errors(form, refusal)
             status = HTTPStatus.UNPROCESSABLE_ENTITY

@@ -1,5 +1,6 @@
 """Mails: from templates that staff may change, with nothing in them that is not meant to be there."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from api.apis.notifications.selectors import MAIL_KINDS, Template, mail_template
 from api.exceptions import InvalidInput, NotThere
 from api.models import AuditEntry, MailTemplate
 from api.platform import callers
-from api.platform.mail import Mail, send
+from api.platform.mail import Mail, MailNotTaken, send
 from tests.apis.auth.wire import commit
 
 pytestmark = pytest.mark.django_db
@@ -116,3 +117,32 @@ def test_the_terminal_shows_them_too(tmp_path: Path, settings: Any, capsys: pyte
     assert "To: ada@example.com" in shown
     assert "  mail | Two\n" in shown
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_what_somebody_chose_is_no_button_in_any_template() -> None:
+    """A group may be named like an address, or like a code, and staff may give its name a paragraph of its own."""
+    link = MAIL_KINDS["orgs.invitation"].samples["link"]
+    for name in ("https://evil.example/", "1234 5678", "x\n\nhttps://evil.example/\n\ny"):
+        values = {**MAIL_KINDS["orgs.invitation"].samples, "organization": name}
+        body = "You are asked to join\n\n{{ organization }}\n\n{{ link }}\n\nhttps://ours.example/help"
+        made = services.rendered(Template("Hello", body), to="a@example.com", values=values)
+        assert re.findall('href="([^"]+)"', made.html) == [link, "https://ours.example/help"]
+        assert "letter-spacing" not in made.html
+
+
+def test_a_mail_that_nobody_takes_counts_once(settings: Any) -> None:
+    """An hour without a provider does not use up what an address may get in a day."""
+    settings.MAILS_PER_DAY = 2
+
+    def write(reference: str) -> None:
+        services.send_mail(KIND, to="ada@example.com", values=MAIL_KINDS[KIND].samples, reference=reference)
+
+    works, settings.EMAIL_BACKEND = settings.EMAIL_BACKEND, "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1  # where nothing listens
+    for _ in range(10):
+        with pytest.raises(MailNotTaken):
+            write("first")
+    settings.EMAIL_BACKEND = works
+    for reference in ("first", "second", "third"):
+        write(reference)
+    assert [message.extra_headers["Message-ID"].split("@")[0] for message in mail.outbox] == ["<first", "<second"]

@@ -8,7 +8,7 @@ from django.conf import settings
 
 from api.apis.auth.services import proofs
 from api.apis.notifications.services import send_mail
-from api.models import MailedProof, ProofPurpose, User
+from api.models import MailedProof, Platform, ProofPurpose, User
 from api.platform import places
 from api.platform.outbox import TooLate
 
@@ -34,7 +34,7 @@ def mail_proof(proof_id: uuid.UUID) -> None:
     holder = User.objects.filter(email_identity=proof.email_identity).first()
     kind, values = _said(proof, holder)
     if kind:
-        send_mail(kind, to=proof.email, values=values, reference=str(proof.id))
+        send_mail(kind, to=proof.email, values=values, reference=str(proof.id), share=proof.asker)
 
 
 def _said(proof: MailedProof, holder: User | None) -> tuple[str, dict[str, str]]:
@@ -58,7 +58,10 @@ def _said(proof: MailedProof, holder: User | None) -> tuple[str, dict[str, str]]
         case ProofPurpose.NEW_DEVICE if proof.session is not None:
             session = proof.session
             place = places.place_of(session.address) or "place unknown"
-            values = {"device": str(session.device), "time": _told(session.created_at), "place": place}
+            # Somebody else may have signed up with the address: they do not get to write to it.
+            is_theirs = holder is not None and holder.is_email_confirmed
+            name = str(session.device) if is_theirs else f"{Platform(session.device.platform).label} device"
+            values = {"device": name, "time": _told(session.created_at), "place": place}
             return "auth.new_device", {**values, "link": link_of(proof)}
     return "", {}
 
