@@ -1,5 +1,6 @@
 """What a stranger who signs up with somebody's address can have them mailed: ten of a kind a day, in no words of theirs."""
 
+import itertools
 from collections import Counter
 from typing import Any
 
@@ -60,7 +61,7 @@ def test_who_has_confirmed_the_address_hears_of_every_new_device(alice: Person, 
 def test_changing_the_password_again_and_again(new_phone: MakePhone) -> None:
     phone = sign_up(new_phone()[0])
     passwords = [PASSWORD, *(f"another long one {number}" for number in range(5))]
-    for old, new in zip(passwords, passwords[1:], strict=False):
+    for old, new in itertools.pairwise(passwords):
         body = {"old_password": old, "new_password": new}
         phone._adopt(accept(phone.request("POST", "auth/change-password/", body)))
     assert subjects()["Your password was changed"] == 3
