@@ -73,8 +73,8 @@ def test_members_are_listed_with_their_roles(staff, new_user):
 def test_members_come_in_pages(staff, new_user, settings, django_assert_num_queries):
     settings.PAGE_LIMIT_DEFAULT = 2
     group = factories.group(staff.user, {new_user(f"m{number}"): Role.MEMBER for number in range(3)})
-    # session, staff, roles, organization, members, invitations, keys, audit (2), the session's expiry with its savepoint (3)
-    with django_assert_num_queries(12):
+    # session, staff, roles, organization, members, invitations, keys, exports, audit (2), the session's expiry with its savepoint (3)
+    with django_assert_num_queries(13):
         page = staff.text(f"/cms/orgs/{group.id}/")
     assert page.count("/cms/users/") - page.count('"/cms/users/"') >= 2
     second = staff.text(f"/cms/orgs/{group.id}/{behind(page)}")
