@@ -5,7 +5,6 @@ import hmac
 import re
 import secrets
 import time
-import unicodedata
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import NamedTuple
@@ -29,7 +28,7 @@ from api.apis.auth.services.sessions import (
 from api.apis.users.services import EmailTaken
 from api.exceptions import ApiError
 from api.models import SocialIdentity, User
-from api.models.base import ascii_domain, identity_of
+from api.models.base import identity_of
 from api.platform import audit, nonces, oidc
 from api.platform.callers import Caller
 from api.platform.keys import b64url, purpose_key
@@ -217,8 +216,6 @@ def _linked_person(caller: Caller, proof: _Proof, merge_guest: bool | None) -> U
         person = person_of_proved_address(caller, email=email, merge_guest=merge_guest)
     except InvalidOrExpired as error:
         raise TokenNotGood("inactive person") from error
-    if _mailbox_of(person.email or "") != _mailbox_of(email):
-        raise ProviderEmailMissing  # it has verified another address, which we would not tell from the account's
     try:
         with transaction.atomic():
             SocialIdentity.objects.create(
@@ -235,15 +232,6 @@ def _linked_person(caller: Caller, proof: _Proof, merge_guest: bool | None) -> U
         changes={"provider": [None, proof.provider]},
     )
     return person
-
-
-def _mailbox_of(email: str) -> str:
-    """The form under which two addresses are one mailbox. Nobody else has `Ada@` beside `ada@`; but `ﬁona@` may be
-    somebody else than `fiona@`, as which it counts where people choose their addresses.
-    """
-    local, _, domain = unicodedata.normalize("NFC", email).rpartition("@")
-    ascii_only = "".join(letter.lower() if letter.isascii() else letter for letter in local)
-    return f"{ascii_only}@{ascii_domain(domain)}"
 
 
 def _usable(email: str | None) -> str:
