@@ -28,7 +28,7 @@ from django.db import connection
 from api.apis.audit import services as audit
 from api.apis.contacts import services as contacts
 from api.apis.users import services as users
-from api.models import ActorKind, AuditEntry, Channel
+from api.models import ActorKind, Channel
 from api.platform import audit_chain, callers, memberships
 from api.platform.callers import Caller
 from tests.services.servers import database_named, deployment, manage
@@ -101,12 +101,12 @@ def hear(process: Any) -> str:
 def hand(role: str) -> None:
     """The other side."""
     caller = somebody() if role == "writer" else None
-    commit = audit_chain.commit
+    committed = audit_chain.committed
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     for line in sys.stdin:
         order = json.loads(line)
-        audit_chain.commit = commit if order["is_chained"] else uncommitted
+        audit_chain.committed = committed if order["is_chained"] else uncommitted
         until, made = time.monotonic() + order["seconds"], 0
         while time.monotonic() < until:
             if caller is not None:
@@ -124,9 +124,10 @@ def hand(role: str) -> None:
 _numbers = itertools.count(10**12 + os.getpid() * 10**6)
 
 
-def uncommitted(entry: AuditEntry) -> None:
-    """Writes a row as it would be without a chain, and not one that waits for its number."""
-    entry.number = next(_numbers)
+def uncommitted(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """A row as it would be without a chain, and not one that waits for its number."""
+    nothing = {"key_id": "", "salt": None, "commitment": bytes(32), "digest": bytes(32)}
+    return {**audit_chain._UNSAID, **facts, **nothing, "number": next(_numbers)}
 
 
 def somebody() -> Caller:
