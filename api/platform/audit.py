@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
@@ -77,10 +78,19 @@ def record_refusal(
     # A minute that is told of meanwhile begins anew: nothing is lost, there is one more row.
     while not tally.update(times=F("times") + 1, **last):
         new = RefusalTally(key=_tally_key(facts, minute, account), minute_at=minute, **facts)
-        RefusalTally.objects.bulk_create([new], ignore_conflicts=True)
+        _begin(new)
     if tally.values_list("times", flat=True).get() == 1:
         _add([facts])
     metrics.EVENTS.labels(action, str(Outcome.REFUSED)).inc()
+
+
+def _begin(tally: RefusalTally) -> None:
+    """Stores a count that is at zero, or locks the one that is there as a change of it does. On MySQL to ignore that it is
+    there is to share its lock with whoever else meets it, and none of them may count then: a deadlock.
+    """
+    has_target = connection.features.supports_update_conflicts_with_target
+    target = {"unique_fields": ["key"]} if has_target else {}
+    RefusalTally.objects.bulk_create([tally], update_conflicts=True, update_fields=["minute_at"], **target)
 
 
 @transactional

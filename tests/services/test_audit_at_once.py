@@ -13,13 +13,14 @@ from django.utils import timezone
 
 from api.apis.audit import services
 from api.models import ActorKind, AuditEntry, Channel, RefusalTally
-from api.platform import audit, audit_chain
+from api.platform import audit, audit_chain, transactions
 from api.platform.callers import Caller
 from tests.services.conftest import Deployment
 
 pytestmark = pytest.mark.services
 
 WRITERS, SEALERS, ROWS = 8, 3, 150
+ROUNDS = 40
 
 
 def test_many_writers_and_sealers_make_one_chain(deployed: Deployment) -> None:
@@ -48,10 +49,11 @@ def test_many_writers_and_sealers_make_one_chain(deployed: Deployment) -> None:
 
     with ThreadPoolExecutor(WRITERS + SEALERS) as pool:
         sealing = [pool.submit(seal) for _ in range(SEALERS)]
-        writing = [pool.submit(write, number) for number in range(WRITERS)]
-        for future in writing:
-            future.result(120)
-        stop.set()
+        try:
+            for writing in [pool.submit(write, number) for number in range(WRITERS)]:
+                writing.result(120)
+        finally:
+            stop.set()
         shares = [future.result(60) for future in sealing]
 
     services.seal()
@@ -95,9 +97,11 @@ def test_no_refusal_is_lost_while_minutes_are_told_of(deployed: Deployment, monk
 
     with ThreadPoolExecutor(WRITERS + SEALERS) as pool:
         telling = [pool.submit(tell) for _ in range(SEALERS)]
-        for guessing in [pool.submit(guess) for _ in range(WRITERS)]:
-            guessing.result(120)
-        stop.set()
+        try:
+            for guessing in [pool.submit(guess) for _ in range(WRITERS)]:
+                guessing.result(120)
+        finally:
+            stop.set()
         for future in telling:
             future.result(60)
     monkeypatch.undo()
@@ -107,6 +111,32 @@ def test_no_refusal_is_lost_while_minutes_are_told_of(deployed: Deployment, monk
     assert rows.aggregate(all=Sum("times"))["all"] == WRITERS * ROWS
     assert rows.filter(times__gt=1).exists()
     assert not RefusalTally.objects.exists()
+
+
+def test_refusals_that_begin_a_minute_together_do_not_deadlock(
+    deployed: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None of them has to be tried again: what is tried four times in vain would answer a wrong guess with 500."""
+    monkeypatch.setattr(transactions, "_ATTEMPTS", 1)
+    name = f"refused.{uuid.uuid4().hex[:12]}"
+    together = threading.Barrier(WRITERS)
+
+    def guess() -> None:
+        try:
+            for number in range(ROUNDS):
+                caller = Caller(kind=ActorKind.DEVICE, channel=Channel.API, device_id=uuid.UUID(int=number))
+                together.wait(60)
+                audit.record_refusal(caller, name, target_kind="user")
+        except BaseException:
+            together.abort()
+            raise
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        for guessing in [pool.submit(guess) for _ in range(WRITERS)]:
+            guessing.result(120)
+    assert sum(RefusalTally.objects.filter(action=name).values_list("times", flat=True)) == WRITERS * ROUNDS
 
 
 def test_a_writer_does_not_wait_for_the_chain(deployed: Deployment) -> None:
