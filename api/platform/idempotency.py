@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import OperationalError, connection
@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from api.exceptions import ApiError, Forbidden, NotThere
-from api.models import IdempotencyKey
+from api.models import IdempotencyKey, Role
 from api.platform import memberships
 from api.platform.callers import Caller
 from api.platform.transactions import is_lock_timeout, transactional
@@ -78,12 +78,20 @@ def once(caller: Caller, scope: bytes, fingerprint: bytes, perform: Callable[[],
         return _answer_of(caller, scope, fingerprint)
     with memberships.noting() as noted:
         answer = perform()
-    # Who has left, or handed something over, may not do it twice, but hear once more that it is done.
-    needed = [] if caller.user_id in noted else [[key.hex, roles] for key, roles in caller.permissions]
+    needed = _needed_by(caller, noted)
     IdempotencyKey.objects.filter(scope=scope).update(
         status=answer.status, headers=answer.headers, body=answer.body, permissions=needed
     )
     return answer
+
+
+def _needed_by(caller: Caller, noted: memberships.Noted) -> list[list[Any]]:
+    """In which organizations a repeat needs which roles. Who has left, or handed something over, may not do it twice, but
+    hear once more that it is done; who has come to belong hears it for as long as they do.
+    """
+    if caller.user_id not in noted.people:
+        return [[key.hex, roles] for key, roles in caller.permissions]
+    return [[joined.hex, sorted(Role)] for user_id, joined in noted.joined if user_id == caller.user_id]
 
 
 _CLAIM = "INSERT INTO idempotency_key (scope, fingerprint, repeats, claimed_at) VALUES (%s, %s, 0, %s) ON CONFLICT DO NOTHING"

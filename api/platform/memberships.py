@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from django.db import transaction
@@ -100,13 +100,20 @@ def from_cache(user_id: uuid.UUID, entry: bytes | None, version: bytes | None) -
     return found
 
 
-_noted: ContextVar[set[uuid.UUID] | None] = ContextVar("memberships_noted", default=None)
+class Noted(NamedTuple):
+    """Whose memberships were changed, and who has come to belong where."""
+
+    people: set[uuid.UUID]
+    joined: set[tuple[uuid.UUID, uuid.UUID]]
+
+
+_noted: ContextVar[Noted | None] = ContextVar("memberships_noted", default=None)
 
 
 @contextmanager
-def noting() -> Iterator[set[uuid.UUID]]:
-    """Whose memberships the block changes."""
-    noted: set[uuid.UUID] = set()
+def noting() -> Iterator[Noted]:
+    """What the block does to memberships."""
+    noted = Noted(set(), set())
     token = _noted.set(noted)
     try:
         yield noted
@@ -119,14 +126,17 @@ def _unpacked(entry: bytes) -> Memberships:
     return MappingProxyType({uuid.UUID(hex=key): Member(*place) for key, *place in orjson.loads(entry)})
 
 
-def changing(user_ids: Iterable[uuid.UUID]) -> None:
-    """To be called inside the transaction that changes memberships, before it writes them.
+def changing(user_ids: Iterable[uuid.UUID], *, joining: uuid.UUID | None = None) -> None:
+    """To be called inside the transaction that changes memberships, before it writes them; `joining` is the organization
+    to which the people come to belong.
 
     Raises TemporarilyUnavailable when the cache cannot be told: a change that it misses would not take effect.
     """
     ids = list(user_ids)
     if (noted := _noted.get()) is not None:
-        noted.update(ids)
+        noted.people.update(ids)
+        if joining is not None:
+            noted.joined.update((user_id, joining) for user_id in ids)
     if not ids or not state.is_configured():
         return
     try:

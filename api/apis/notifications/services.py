@@ -43,8 +43,15 @@ class _TooMany(Exception):
     """The day's number is reached."""
 
 
-def notify(recipient_id: uuid.UUID, kind: str, *, data: Mapping[str, str]) -> None:
-    """Tells a person something in the app. Part of the caller's transaction."""
+def notify(recipient_id: uuid.UUID, kind: str, *, data: Mapping[str, str], most_a_day: int | None = None) -> None:
+    """Tells a person something in the app; no more than `most_a_day` of a kind in a day, where strangers can bring it about.
+    Part of the caller's transaction.
+    """
+    if most_a_day is not None:
+        lately = timezone.now() - timedelta(days=1)
+        told = Notification.objects.filter(recipient_id=recipient_id, created_at__gt=lately, type=kind)
+        if told.count() >= most_a_day:
+            return
     Notification.objects.create(recipient_id=recipient_id, type=kind, data=dict(data))
 
 

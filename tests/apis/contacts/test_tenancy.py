@@ -90,7 +90,7 @@ def places(alice: Person, charlie: Person, team: Organization) -> dict[str, Name
     tags = accept(alice.post(f"orgs/{team.slug}/tags/contacts/contact/{contact.slug}/", ["Secret"])).json["data"]
     image = make_image(alice, team)
     return {
-        "tag_id": Named([str(tags[0]["id"])], ["0"], []),
+        "tag_id": Named([str(tags[0]["id"])], [str(tags[0]["id"] + 1000)], []),
         "tag_slug": Named(["secret"], ["nobodys"], []),
         "app_label": Named(["contacts"], ["nobodys"], []),
         "model": Named(["contact"], ["nobody"], []),
@@ -105,7 +105,7 @@ def places(alice: Person, charlie: Person, team: Organization) -> dict[str, Name
         "upload_id": Named(
             [accept(alice.post(f"images/orgs/{team.slug}/uploads/", ANNOUNCED)).json["id"]], [str(uuid7())], []
         ),
-        "image_id": Named([str(image.id)], [str(2**62)], []),
+        "image_id": Named([str(image.id)], [str(image.id + 1000)], []),
         "share_id": Named(
             [accept(alice.post(f"images/orgs/{team.slug}/images/{image.id}/shares/", {})).json["id"]],
             [str(uuid7())],
@@ -179,6 +179,38 @@ def test_a_strangers_object_and_a_missing_one_are_the_same(
                 outcomes.append((answer.status, told(answer), headers, len(asked)))
             assert outcomes[1] == outcomes[2], (verb, foreign)
             assert outcomes[1][0] == 404
+    assert stored() == before
+    assert AuditEntry.objects.count() == entries
+
+
+WITHIN = [route for route in OBJECTS if route.places[0] == "org_slug" and len(route.places) > 1]
+
+
+@pytest.mark.parametrize("route", WITHIN, ids=lambda route: route.pattern)
+def test_a_strangers_object_below_ones_own_organization_is_a_missing_one(
+    charlie: Person, places: dict[str, Named], route: Route
+) -> None:
+    """The parent is the caller's own, who may do everything there; the object is another one's."""
+    own = Organization.objects.get(id=accept(charlie.post("orgs/", {"name": "Own"})).json["id"])
+    contact, image = make_contact(charlie, own, display_name="Mine"), make_image(charlie, own)
+    mine = {"app_label": "contacts", "model": "contact", "obj_id": contact.slug, "image_id": str(image.id)}
+    before = stored()
+    entries = AuditEntry.objects.count()
+    for verb, body in calls(route):
+        for strange in route.places[1:]:
+            if strange in {"app_label", "model"}:
+                continue
+            around = {**{place: places[place].foreign[0] for place in route.places}, "org_slug": own.slug}
+            # What is around the object is the caller's as far as there is such a thing; what is below it is as strange.
+            around |= {place: mine[place] for place in route.places if place in mine and place != strange}
+            outcomes = []
+            for name in (places[strange].missing[0], places[strange].foreign[0], places[strange].missing[0]):
+                with CaptureQueriesContext(connection) as asked:
+                    path = route.path(**{**around, strange: name})
+                    answer = charlie.phone.request(verb, path, body) if verb != "HEAD" else head(charlie, path)
+                outcomes.append((answer.status, told(answer), len(asked)))
+            assert outcomes[1] == outcomes[2], (verb, strange)
+            assert outcomes[1][0] == 404, (verb, strange)
     assert stored() == before
     assert AuditEntry.objects.count() == entries
 

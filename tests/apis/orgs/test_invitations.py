@@ -182,6 +182,34 @@ def test_an_invitation_is_worth_what_its_sender_is(
     assert charlie.post("invitations/accept/", {"token": token}).json["role"] == "admin"
 
 
+def test_where_members_invite_they_make_no_admins(
+    alice: Person, bob: Person, charlie: Person, team: Organization, settings: Any, browser: Browser
+) -> None:
+    """Or each of them is one, by another address of theirs; nor by an invitation from the time when they were one."""
+    confirm(charlie)
+    settings.ORG_PERMISSIONS = '{"invitations.manage": ["owner", "admin", "member"]}'
+    path = f"orgs/{team.slug}/invitations/"
+    for role in ("admin", "billing"):
+        problem_of(bob.post(path, {"email": charlie.email, "role": role}), 403, "forbidden")
+    assert not Invitation.objects.exists()
+    row = invite(bob, team, charlie.email)  # as a member
+    assert alice.post(path, {"email": charlie.email, "role": "admin"}).status == 200
+    problem_of(bob.post(f"{path}{row['id']}/resend/"), 403, "forbidden")
+    problem_of(bob.post(path, {"email": charlie.email, "role": "admin"}), 403, "forbidden")
+    member = f"orgs/{team.slug}/members/{bob.user.username}/"
+    assert alice.patch(member, {"role": "admin"}).status == 200
+    assert bob.post(f"{path}{row['id']}/resend/").json["invited_by"] == bob.user.username
+    token = token_for(charlie.email)
+    assert len(charlie.get("invitations/").json["data"]) == 1
+    assert alice.patch(member, {"role": "member"}).status == 200
+    assert charlie.get("invitations/").json["data"] == []
+    for body in ({"id": row["id"]}, {"token": token}):
+        problem_of(charlie.post("invitations/accept/", body), 404, "not_found")
+    assert browser.get(f"/invitation/?token={token}").status_code == 400
+    assert bob.post(path, {"email": charlie.email}).json["role"] == "member"
+    assert charlie.post("invitations/accept/", {"token": token}).json["role"] == "member"
+
+
 def test_a_stranger_is_mailed_ten_times_a_day_and_no_more(
     alice: Person, charlie: Person, new_group: Callable[[], Organization]
 ) -> None:
@@ -193,6 +221,7 @@ def test_a_stranger_is_mailed_ten_times_a_day_and_no_more(
         for _ in range(3):
             alice.post(f"orgs/{group.slug}/invitations/", {"email": charlie.email})
     assert len(received(charlie.email)) == 10
+    assert Notification.objects.filter(recipient=charlie.user, type="org.invited").count() == 10
     assert len(charlie.get("invitations/").json["data"]) == 4
     invite(alice, groups[0], "somebody-else@example.com")
     assert len(received("somebody-else@example.com")) == 1
@@ -202,6 +231,23 @@ def test_a_stranger_is_mailed_ten_times_a_day_and_no_more(
         alice.phone.get_token()
         alice.post(f"orgs/{groups[0].slug}/invitations/", {"email": charlie.email})
         assert len(received(charlie.email)) == 1
+        assert Notification.objects.filter(recipient=charlie.user, type="org.invited").count() == 11
+
+
+def test_a_repeated_acceptance_tells_a_removed_member_nothing(
+    alice: Person, charlie: Person, team: Organization
+) -> None:
+    """The answer that is kept for whoever has lost it is one of the group's, too."""
+    confirm(charlie)
+    row = invite(alice, team, charlie.email)
+    again = {"Idempotency-Key": "accepting"}
+    for _ in range(2):
+        answer = charlie.phone.request("POST", "invitations/accept/", {"id": row["id"]}, headers=again)
+        assert (answer.status, answer.json["slug"]) == (200, team.slug)
+    assert answer.headers["idempotency-replayed"] == "true"
+    assert alice.delete(f"orgs/{team.slug}/members/{charlie.user.username}/").status == 204
+    answer = charlie.phone.request("POST", "invitations/accept/", {"id": row["id"]}, headers=again)
+    problem_of(answer, 404, "not_found")
 
 
 def test_a_token_is_taken_as_it_is_or_not_at_all(alice: Person, charlie: Person, team: Organization) -> None:

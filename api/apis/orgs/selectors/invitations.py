@@ -4,12 +4,12 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from api.apis.orgs.selectors.permissions import organization_id_of, permitted_roles
 from api.exceptions import NotThere
-from api.models import Invitation, InvitationState, Membership, User
+from api.models import Invitation, InvitationState, Membership, Role, User
 from api.platform.callers import Caller
 from api.platform.ids import as_uuid
 from api.platform.keyset import Cursor, Order, Page, page_of
@@ -73,17 +73,18 @@ def invitation_key(caller: Caller, *, organization: str, name: str) -> tuple[uui
 
 
 def vouched_for(rows: "QuerySet[Invitation]") -> "QuerySet[Invitation]":
-    """Those whose sender may still invite into the group: nobody who was removed or demoted there comes back by an
-    invitation that they left behind. Whoever sends it again vouches for it from then on.
+    """Those whose sender may still invite into the group, and give the role: nobody who was removed or demoted there comes
+    back by an invitation that they left behind. Whoever sends it again vouches for it from then on.
     """
+    inviting, giving = (set(permitted_roles(action)) for action in ("invitations.manage", "members.manage"))
     senders = Membership.objects.filter(
         organization_id=OuterRef("organization_id"),
         user_id=OuterRef("invited_by_id"),
         user__is_active=True,
         user__deleted_at=None,
-        role__in=permitted_roles("invitations.manage"),
     )
-    return rows.filter(Exists(senders))
+    as_member = Q(Exists(senders.filter(role__in=inviting)), role=Role.MEMBER)
+    return rows.filter(as_member | Q(Exists(senders.filter(role__in=inviting & giving))))
 
 
 def stored_invitation(invitation_id: uuid.UUID) -> dict[str, Any]:

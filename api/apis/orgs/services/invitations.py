@@ -16,10 +16,10 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from api.apis.notifications.services import notify, send_mail
-from api.apis.orgs.selectors import confirmed_address, invitation_key, vouched_for
-from api.apis.orgs.services.ownership import answerable, lock_for, locked_group, require_room
-from api.exceptions import AccountRequired, ApiError, NotThere
-from api.models import Invitation, InvitationState, Membership, Organization, User
+from api.apis.orgs.selectors import confirmed_address, invitation_key, permitted_roles, vouched_for
+from api.apis.orgs.services.ownership import answerable, lock_for, locked_group, locked_organization, require_room
+from api.exceptions import AccountRequired, ApiError, Forbidden, NotThere
+from api.models import Invitation, InvitationState, Membership, Organization, Role, User
 from api.models.base import identity_of, uuid7
 from api.platform import audit, memberships, outbox
 from api.platform.callers import Caller
@@ -64,7 +64,8 @@ def invite(caller: Caller, *, organization: str, email: str, role: str) -> tuple
     with a new time and the role that is given now. Raises NotThere, Forbidden, PersonalOrganization, AlreadyMember,
     TooManyInvitations.
     """
-    group, _ = locked_group(caller, organization, "invitations.manage")
+    group, own_role = locked_group(caller, organization, "invitations.manage")
+    _require_may_give(role, own_role)
     identity = identity_of(email)
     if Membership.objects.filter(organization=group, user__email_identity=identity).exists():
         raise AlreadyMember
@@ -84,8 +85,9 @@ def invite(caller: Caller, *, organization: str, email: str, role: str) -> tuple
 @transactional
 def resend_invitation(caller: Caller, *, organization: str, invitation: str) -> uuid.UUID:
     """Sends a pending invitation again, with a new time, on the caller's word. Raises NotThere, Forbidden."""
-    lock_for(caller, organization, "invitations.manage")
+    _, own_role = locked_organization(caller, organization, "invitations.manage")
     again = _locked(*invitation_key(caller, organization=organization, name=invitation))
+    _require_may_give(again.role, own_role)
     again.invited_by_id = answerable(caller, again.organization)
     _send(again)
     _record(caller, again, "org.invitation_resent")
@@ -142,6 +144,14 @@ def invitation_behind(token: str) -> Invitation:
     return found
 
 
+def _require_may_give(role: str, own_role: str) -> None:
+    """Where ORG_PERMISSIONS lets others invite, they invite members: who gives other roles manages those who have them.
+    Nobody makes an admin of another address of theirs. Raises Forbidden.
+    """
+    if role != Role.MEMBER and own_role not in permitted_roles("members.manage"):
+        raise Forbidden
+
+
 def _require_room_for_another(group: Organization) -> None:
     """Counted under the group's lock. Raises TooManyInvitations."""
     if Invitation.objects.filter(organization=group, state=InvitationState.PENDING).count() >= _PENDING_MOST:
@@ -157,7 +167,7 @@ def _join(caller: Caller, found: Invitation, user_id: uuid.UUID) -> uuid.UUID:
         raise NotThere
     if not _is_member(invitation, user_id):
         require_room(user_id)
-        memberships.changing([user_id])
+        memberships.changing([user_id], joining=invitation.organization_id)
         Membership.objects.create(user_id=user_id, organization_id=invitation.organization_id, role=invitation.role)
     invitation.accepted_by_id = user_id
     _end(caller, invitation, InvitationState.ACCEPTED)
@@ -235,7 +245,7 @@ def _send(invitation: Invitation) -> None:
     outbox.enqueue("orgs.mail_invitation", {"invitation_id": str(invitation.id), "reference": str(uuid7())})
     for user_id in _holders_of(invitation).values_list("id", flat=True):
         told = {"invitation_id": str(invitation.id), "organization": invitation.organization.name}
-        notify(user_id, "org.invited", data=told)
+        notify(user_id, "org.invited", data=told, most_a_day=settings.MAILS_PER_DAY)
 
 
 def _end(caller: Caller, invitation: Invitation, state: InvitationState) -> None:

@@ -47,7 +47,7 @@ def create(caller: Caller, *, name: str, owner_id: uuid.UUID, kind: Organization
         owner_id=owner_id,
         personal_of_id=owner_id if kind == OrganizationKind.PERSONAL else None,
     )
-    memberships.changing([owner_id])
+    memberships.changing([owner_id], joining=organization.id)
     Membership.objects.create(user_id=owner_id, organization=organization, role=Role.OWNER)
     audit.record(
         caller,
