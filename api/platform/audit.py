@@ -88,9 +88,8 @@ def _begin(tally: RefusalTally) -> None:
     """Stores a count that is at zero, or locks the one that is there as a change of it does. On MySQL to ignore that it is
     there is to share its lock with whoever else meets it, and none of them may count then: a deadlock.
     """
-    has_target = connection.features.supports_update_conflicts_with_target
-    target = {"unique_fields": ["key"]} if has_target else {}
-    RefusalTally.objects.bulk_create([tally], update_conflicts=True, update_fields=["minute_at"], **target)
+    unique = ["key"] if connection.features.supports_update_conflicts_with_target else None
+    RefusalTally.objects.bulk_create([tally], update_conflicts=True, update_fields=["minute_at"], unique_fields=unique)
 
 
 @transactional
