@@ -1,10 +1,14 @@
-"""Default deny, proved over the whole URL table: every API view proves its caller, or stands on the one public list."""
+"""System checks of the product. Default deny, proved over the whole URL table: every API view proves its caller, or stands on
+the one public list. And no model relies on what one of the databases does not do.
+"""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
+from django.db.models import UniqueConstraint
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from api.aliases import ALIASES
@@ -75,3 +79,20 @@ def every_view_is_proved(app_configs: Any, **kwargs: Any) -> Iterable[CheckMessa
     for route, view in routes():
         if route not in PUBLIC_ROUTES and not _is_proved(route, view):
             yield Error(f"/{route} neither proves its caller nor stands in PUBLIC_ROUTES", id="api.E001")
+
+
+@register("handset")
+def what_is_unique_is_unique_everywhere(app_configs: Any, **kwargs: Any) -> Iterable[CheckMessage]:
+    """Fails for a model of ours whose uniqueness has a condition: MySQL and MariaDB leave such a constraint out, of which
+    Django only warns (models.W036), and on these databases alone. Models of other apps are theirs.
+    """
+    ours = [config for config in app_configs or apps.get_app_configs() if config.label == "api"]
+    for model in (model for config in ours for model in config.get_models()):
+        for constraint in model._meta.constraints:
+            if isinstance(constraint, UniqueConstraint) and constraint.condition is not None:
+                yield Error(
+                    f"{constraint.name} has a condition, which MySQL and MariaDB do not keep",
+                    hint="Make a generated column that is null where the condition does not hold, and that unique.",
+                    obj=model,
+                    id="api.E002",
+                )

@@ -10,6 +10,10 @@ def is_configured() -> bool:
 
 def ping(*, timeout_seconds: float) -> None:
     """Raises OSError or kombu's own errors when the broker does not answer in time."""
-    # kombu ships no types
-    with Connection(settings.CELERY_BROKER_URL, connect_timeout=timeout_seconds) as connection:  # type: ignore[no-untyped-call]
+    with Connection(  # type: ignore[no-untyped-call]  # kombu ships no types
+        settings.CELERY_BROKER_URL,
+        connect_timeout=timeout_seconds,
+        transport_options=settings.CELERY_BROKER_TRANSPORT_OPTIONS,
+        ssl=settings.CELERY_BROKER_USE_SSL,
+    ) as connection:
         connection.ensure_connection(max_retries=1, timeout=timeout_seconds)

@@ -17,8 +17,10 @@ from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.commands.core import Script
 from redis.retry import Retry
+from redis.sentinel import MasterNotFoundError
 
 from api.platform import metrics
+from api.platform.redis_urls import Pools
 
 # When the state store was found new or lost (seconds), and by which run of the server: what was remembered before then
 # is not remembered any more.
@@ -56,7 +58,7 @@ def is_configured() -> bool:
 
 @functools.cache
 def _client(url: str, timeout_seconds: float) -> "redis.Redis":
-    return redis.Redis.from_url(
+    pool = Pools.from_url(
         url,
         socket_timeout=timeout_seconds,
         socket_connect_timeout=timeout_seconds,
@@ -64,6 +66,7 @@ def _client(url: str, timeout_seconds: float) -> "redis.Redis":
         # No second try: it would double the time that a hung store costs, and could count a limit twice.
         retry=Retry(NoBackoff(), 0),
     )
+    return redis.Redis(connection_pool=pool)
 
 
 def client() -> "redis.Redis":
@@ -104,11 +107,13 @@ def call(source: str, keys: Sequence[str], args: Sequence[int]) -> Any:
     command = (_digest_of(source), len(keys), *keys, *args)
     whose = (os.getpid(), settings.REDIS_STATE_URL)
     if _line.whose == whose:
-        # The server may have closed it since, where it was started anew.
+        # The server may have closed it since: it was started anew, or is the primary no more.
         with suppress(redis.ConnectionError):
             return _asked(_line.connection, command, source)
     pool = client().connection_pool
-    _line.whose, _line.connection = whose, pool.connection_class(**pool.connection_kwargs)
+    connection = pool.connection_class(**pool.connection_kwargs)
+    connection.connect()  # what sends would connect, too, but asks no Sentinel where
+    _line.whose, _line.connection = whose, connection
     return _asked(_line.connection, command, source)
 
 
@@ -123,6 +128,7 @@ def _asked(connection: Any, command: Sequence[Any], source: str) -> Any:
     except redis.ResponseError:
         raise
     except BaseException:
+        _line.whose = None
         connection.disconnect()  # an answer may still come, which must not be taken for that of the next command
         raise
 
@@ -143,7 +149,7 @@ def guarded() -> Iterator["redis.Redis"]:
     try:
         yield client()
     except (redis.RedisError, OSError) as error:
-        if isinstance(error, redis.TimeoutError):
+        if isinstance(error, (redis.TimeoutError, MasterNotFoundError)):
             _silent_until[url] = time.monotonic() + _SILENCE_SECONDS
         metrics.STATE_FAILURES.inc()
         raise StateUnavailable(str(error)) from error

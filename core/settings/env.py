@@ -18,6 +18,8 @@ from typing import Any, NamedTuple, TypeVar
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from api.platform import redis_urls
+
 T = TypeVar("T")
 
 VARIABLES: list[str] = []
@@ -133,6 +135,18 @@ def path_prefix(name: str, default: str) -> str:
 def database(name: str, default: str) -> dict[str, Any]:
     """A database URL (`mysql://`, `postgres://`, `sqlite:///`) as Django's DATABASES entry."""
     return _read(name, environ.Env.db_url_config(default), environ.Env.db_url_config)
+
+
+def redis(name: str) -> str:
+    """The URL of a Redis at one endpoint or behind Sentinels (`api.platform.redis_urls`); empty: none."""
+    return _read(name, "", redis_urls.require_usable)
+
+
+def broker(name: str) -> str:
+    """The URL of Celery's broker: of a Redis, as above, or what else Celery knows; empty: none."""
+    return _read(
+        name, "", lambda raw: redis_urls.require_usable(raw) if raw.startswith(("redis", "sentinel:")) else raw
+    )
 
 
 ENVIRONMENT = choice("DJANGO_ENV", "embedded", {"embedded", "staging", "production"})

@@ -5,6 +5,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from api.platform import redis_urls
 from core.settings import env
 from core.settings.base import STORAGES
 
@@ -68,17 +69,18 @@ if env.text("DATABASE_REPLICA_URL"):
 DATABASE_ROUTERS = ["api.platform.replicas.Router"]
 
 # May evict, fails open: what can be computed again.
-REDIS_CACHE_URL = env.text("REDIS_CACHE_URL")
+REDIS_CACHE_URL = env.redis("REDIS_CACHE_URL")
 # Must not evict (`noeviction`): replay nonces, limits, revocations. Empty: the database does it.
-REDIS_STATE_URL = env.text("REDIS_STATE_URL")
+REDIS_STATE_URL = env.redis("REDIS_STATE_URL")
 REDIS_TIMEOUT_SECONDS = 0.5
 
 
 def _redis_cache(url: str, *, ignore_exceptions: bool) -> dict[str, Any]:
     return {
         "BACKEND": "django_redis.cache.RedisCache",
-        "LOCATION": url,
+        "LOCATION": [url],  # a text would be split at commas
         "OPTIONS": {
+            "CONNECTION_POOL_CLASS": "api.platform.redis_urls.Pools",
             "SOCKET_CONNECT_TIMEOUT": REDIS_TIMEOUT_SECONDS,
             "SOCKET_TIMEOUT": REDIS_TIMEOUT_SECONDS,
             "IGNORE_EXCEPTIONS": ignore_exceptions,
@@ -126,12 +128,19 @@ STORAGES["default"] = (
 )
 
 # RabbitMQ or Redis. Empty: `manage.py run_outbox` executes background work itself.
-CELERY_BROKER_URL = env.text("CELERY_BROKER_URL")
+CELERY_BROKER_URL = env.broker("CELERY_BROKER_URL")
 CELERY_BROKER_CONNECTION_TIMEOUT = CONNECT_TIMEOUT_SECONDS
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = (
-    {"socket_timeout": 2, "socket_connect_timeout": 2} if (CELERY_BROKER_URL.startswith("redis")) else {}
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
+    {"socket_timeout": 2, "socket_connect_timeout": 2} if CELERY_BROKER_URL.startswith("redis") else {}
 )
+CELERY_BROKER_USE_SSL: dict[str, Any] = {}
+if _watched := redis_urls.sentinels(CELERY_BROKER_URL):
+    CELERY_BROKER_URL, CELERY_BROKER_TRANSPORT_OPTIONS, CELERY_BROKER_USE_SSL = _watched.for_celery(
+        CELERY_BROKER_TRANSPORT_OPTIONS
+    )
+# Celery looks for CELERY_BROKER_URL in the environment itself, where it may be a URL that it does not know, unless these say it.
+CELERY_BROKER_READ_URL = CELERY_BROKER_WRITE_URL = CELERY_BROKER_URL
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 # Within the lease of what is executed (api.platform.outbox): the first interrupts a task, which is then noted as

@@ -91,6 +91,53 @@ class OwnRedis(Store):
         return f"redis://127.0.0.1:{self.port}/{number}"
 
 
+class OwnReplica(OwnRedis):
+    """Follows a Redis, until Sentinels make it the primary."""
+
+    def __init__(self, folder: Path, primary: OwnRedis) -> None:
+        self._primary = primary
+        super().__init__(folder)
+
+    def _command(self) -> list[str]:
+        # Sentinel compares what both have read: without a pause before it copies, it has read something soon.
+        followed = ["--replicaof", "127.0.0.1", str(self._primary.port), "--repl-diskless-sync-delay", "0"]
+        return [*super()._command(), *followed]
+
+    def _answers(self) -> bool:
+        return super()._answers() and self.client().info("replication").get("master_link_status") == "up"
+
+
+class OwnSentinel(OwnRedis):
+    """One of several that watch a Redis, and take it for dead after a second."""
+
+    NAME = "handset"
+
+    def __init__(self, folder: Path, primary: OwnRedis) -> None:
+        self._watched = primary
+        super().__init__(folder)
+
+    def _command(self) -> list[str]:
+        configuration = self.folder / "sentinel.conf"
+        if not configuration.exists():  # it writes down there what it finds out
+            lines = (
+                f"monitor {self.NAME} 127.0.0.1 {self._watched.port} 2",
+                f"down-after-milliseconds {self.NAME} 1000",
+                f"failover-timeout {self.NAME} 5000",
+            )
+            text = "".join(f"sentinel {line}\n" for line in lines)
+            configuration.write_text(f"bind 127.0.0.1\nport {self.port}\n{text}")
+        return [_program("redis-server"), str(configuration), "--sentinel"]
+
+    def knows(self, replicas: int, others: int) -> bool:
+        """Whether it has found everybody."""
+        found = self.client().sentinel_master(self.NAME)
+        return bool(found["num-slaves"] == replicas and found["num-other-sentinels"] == others)
+
+    def primary(self) -> int:
+        """The port of what it takes for the primary."""
+        return int(self.client().sentinel_get_master_addr_by_name(self.NAME)[1])
+
+
 class OwnMariaDB(Store):
     """With an ordinary user for the application: what root may do on a server that is read-only, nobody else may."""
 
