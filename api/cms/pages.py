@@ -165,6 +165,7 @@ class ConfirmedChange(StaffPage, abc.ABC):
     heading: ClassVar[Text]  # with {name}
     effects: ClassVar[tuple[Text, ...]]
     button: ClassVar[Text]
+    takes_away: ClassVar[bool] = True  # something from somebody, which its button's colour warns of
     done: ClassVar[Text]  # with {name}
     undo: ClassVar[str] = ""  # the name of the page that takes it back, if one does
     form_class: ClassVar[type[ReasonForm]] = ReasonForm  # asks for the reason, and for what else has to be said
@@ -220,6 +221,7 @@ class ConfirmedChange(StaffPage, abc.ABC):
             "heading": str(self.heading).format(name=subject.name),
             "effects": self.told_effects(),
             "button": self.button,
+            "takes_away": self.takes_away,
             "subject": subject,
             "form": form,
         }

@@ -55,6 +55,7 @@ class ActivateView(_KeyChange):
     heading = _("Activate the app key {name}?")
     effects = (_("Devices register with it again."),)
     button = _("Activate")
+    takes_away = False
     done = _("{name} is active.")
 
     def perform(self, caller: Caller) -> None:

@@ -41,6 +41,7 @@ class BulkPage(StaffPage):
     heading: ClassVar[Text]
     effects: ClassVar[tuple[Text, ...]]
     button: ClassVar[Text]
+    takes_away: ClassVar[bool] = True
 
     def post(self, request: HttpRequest) -> HttpResponse:
         chosen = self._chosen()
@@ -84,6 +85,7 @@ class BulkPage(StaffPage):
             "heading": self.heading,
             "effects": self.effects,
             "button": self.button,
+            "takes_away": self.takes_away,
             "names": [names.get(key, str(key)) for key in chosen[:_NAMES_SHOWN]],
             "count": len(chosen),
             "more": max(0, len(chosen) - _NAMES_SHOWN),
@@ -123,6 +125,7 @@ class ReactivateView(BulkPage):
     heading = _("Reactivate them?")
     effects = (_("They can sign in again. Sessions that have ended stay ended."),)
     button = _("Reactivate")
+    takes_away = False
 
 
 class RevokeView(BulkPage):
@@ -145,6 +148,7 @@ class RetryView(BulkPage):
         _("What they did before they failed may be done twice: a mail can arrive again."),
     )
     button = _("Try again")
+    takes_away = False
 
 
 _PAGES: Mapping[str, type[BulkPage]] = {

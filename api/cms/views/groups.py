@@ -39,6 +39,7 @@ class AddView(ConfirmedChange):
     heading = _("New group")
     effects = (_("Its owner finds it in the app at once, and invites the others."),)
     button = _("Make the group")
+    takes_away = False
     done = _("The group is made.")
 
     def subject(self) -> Subject:
@@ -56,6 +57,7 @@ class RenameView(_Change):
     heading = _("Rename {name}?")
     effects = (_("Its members see the new name at once. Its slug, and all addresses with it, stay."),)
     button = _("Rename")
+    takes_away = False
     done = _("{name} is renamed.")
 
     def initial(self) -> dict[str, str]:
@@ -150,6 +152,7 @@ class InviteView(_Change):
         _("Only whoever has the address, and has confirmed it, can accept."),
     )
     button = _("Invite")
+    takes_away = False
     done = _("The invitation to {name} is on its way.")
 
     def perform(self, caller: Caller) -> None:
@@ -161,6 +164,7 @@ class InvitationResendView(_Change):
     heading = _("Send an invitation to {name} again?")
     effects = (_("Its link goes out once more, and is good for seven days from now."),)
     button = _("Send again")
+    takes_away = False
     done = _("The invitation to {name} is on its way.")
 
     def perform(self, caller: Caller) -> None:
@@ -190,6 +194,7 @@ class KeyAddView(_Change):
         _("The owner holds it: it ends when they leave or lose the role that it takes."),
     )
     button = _("Make the key")
+    takes_away = False
     done = _("The API key of {name} is made.")
 
     def perform(self, caller: Caller) -> None:

@@ -90,6 +90,7 @@ class RetryView(_MessageChange):
         _("What it has done before it failed may be done twice: a mail can arrive again."),
     )
     button = _("Try again")
+    takes_away = False
     done = _("{name} will be tried again.")
 
     def perform(self, caller: Caller) -> None:

@@ -124,6 +124,7 @@ class ReactivateView(_PersonChange):
         _("Sessions that have ended stay ended."),
     )
     button = _("Reactivate")
+    takes_away = False
     done = _("{name} can sign in again.")
 
     def perform(self, caller: Caller) -> None:
@@ -172,6 +173,7 @@ class RestoreView(_PersonChange):
         _("What was ended stays ended: sessions, links, API keys."),
     )
     button = _("Restore")
+    takes_away = False
     done = _("{name} is restored.")
 
     def perform(self, caller: Caller) -> None:
@@ -198,6 +200,7 @@ class ResendConfirmationView(_PersonChange):
     heading = _("Mail {name} another confirmation?")
     effects = (_("A link goes to the address of the account; the link before is void."),)
     button = _("Send mail")
+    takes_away = False
     done = _("The mail to {name} is on its way.")
 
     def perform(self, caller: Caller) -> None:
@@ -212,6 +215,7 @@ class SendResetView(_PersonChange):
         _("Whoever uses it is asked for a new password, and every session ends."),
     )
     button = _("Send mail")
+    takes_away = False
     done = _("The mail to {name} is on its way.")
 
     def perform(self, caller: Caller) -> None:

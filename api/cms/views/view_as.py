@@ -32,6 +32,7 @@ class ViewAsView(ConfirmedChange):
         _("The audit trail tells that you looked, when you stopped, and why."),
     )
     button = _("Look")
+    takes_away = False
     done = _("You see what {name} sees.")
 
     def subject(self) -> Subject:
