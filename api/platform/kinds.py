@@ -63,6 +63,9 @@ KINDS: Mapping[str, Kind] = {
 }
 
 
+_NOBODY = uuid.UUID(int=0)
+
+
 def target_of(organization_id: uuid.UUID, app_label: str, model: str, name: str) -> Target:
     """The object of an organization that an address names. Raises NotThere, in the same way for a kind that is not
     registered, for an object that is somebody else's, and for one that is not there.
@@ -72,8 +75,8 @@ def target_of(organization_id: uuid.UUID, app_label: str, model: str, name: str)
     called = f"{app_label}/{model}"
     kind = KINDS.get(called)
     identifier = kind.named(name) if kind is not None else None
-    if kind is None or identifier is None:
-        raise NotThere
+    if kind is None or identifier is None:  # refused as slowly: asked for nobody
+        kind, identifier = KINDS[CONTACT], {"id": _NOBODY}
     there = {kind.absent_since: None} if kind.absent_since else {}
     rows = kind.model._default_manager.filter(**identifier).filter(**{kind.organization: organization_id}, **there)
     object_id = rows.values_list(kind.uid, flat=True).first()

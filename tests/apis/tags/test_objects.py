@@ -3,9 +3,12 @@
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from api.apis.contacts import services as contacts
 from api.models import AuditEntry, Contact, Organization, Tag, TagLink
+from api.models.base import uuid7
 from api.platform import kinds
 from tests.apis.contacts.rows import caller_of, make_contact
 from tests.apis.contacts.trail import count_of
@@ -118,6 +121,38 @@ def test_what_is_not_registered_not_ours_or_not_there_is_the_same(
             told.append({name: value for name, value in document.items() if name not in {"request_id", "instance"}})
     assert all(document == told[0] for document in told)
     assert not Tag.objects.exists()
+
+
+@pytest.mark.parametrize("whose", ["tags", "images"])
+def test_a_refusal_asks_as_much_whatever_it_refuses(
+    alice: Person, charlie: Person, team: Organization, whose: str
+) -> None:
+    """How long it takes tells nothing either."""
+    theirs = make_contact(charlie)
+    path = f"orgs/{team.slug}/tags/" if whose == "tags" else f"images/orgs/{team.slug}/images/"
+    alice.post(f"{path}contacts/contact/{uuid7()}/", [])  # whoever comes first is looked up besides
+    told = set()
+    for place in (
+        f"contacts/contact/{uuid7()}",
+        f"contacts/contact/{theirs.slug}",
+        f"contacts/contact/{theirs.id}",
+        "contacts/contact/%C3%A9",
+        f"users/user/{alice.user.id}",
+        "auth/session/1",
+        "images/image/99",
+        "images/image/no-number",
+        f"organizations/organization/{theirs.organization_id}",
+    ):
+        asked = []
+        for call in (
+            alice.get,
+            lambda there: alice.post(there, ["VIP"] if whose == "tags" else {"image_id": 1}),
+        ):
+            with CaptureQueriesContext(connection) as queries:
+                problem_of(call(f"{path}{place}/"), 404, "not_found")
+            asked.append(len(queries))
+        told.add(tuple(asked))
+    assert len(told) == 1
 
 
 # -- contacts by their tags
