@@ -33,8 +33,7 @@ def new_name(whose: str) -> str:
 
 def save(name: str, squares: Squares) -> None:
     """Raises TemporarilyUnavailable."""
-    storage.save(_large(name), squares.large)
-    storage.save(name, squares.small)
+    storage.save_all([(_large(name), squares.large), (name, squares.small)])
 
 
 def objects_of(name: str) -> tuple[str, str]:

@@ -38,9 +38,8 @@ FILES_OF_ONE = 1 + len(VARIANTS)
 
 def save(name: str, rendition: Rendition) -> None:
     """Raises TemporarilyUnavailable."""
-    storage.save(original_of(name, rendition.media_type), rendition.original)
-    for variant, content in rendition.variants.items():
-        storage.save(_variant_of(name, variant), content)
+    variants = [(_variant_of(name, variant), content) for variant, content in rendition.variants.items()]
+    storage.save_all([(original_of(name, rendition.media_type), rendition.original), *variants])
 
 
 def delete(name: str) -> None:

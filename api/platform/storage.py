@@ -5,6 +5,7 @@ address that was signed for it; an address stays the same for half of its life, 
 are public: this server answers them by their names, which nobody can guess.
 """
 
+import errno
 import hashlib
 import hmac
 import os
@@ -69,9 +70,17 @@ class Folder(FileSystemStorage):
     failures = (OSError,)
 
     def _save(self, name: str, content: File[Any]) -> str:
-        """What was answered with success survives a power cut: the file, and that it is there."""
-        written_as: str = super()._save(name, content)  # type: ignore[misc]  # what Django's own backends override
-        self._sync(written_as)
+        """What was answered with success survives a power cut: the file, and that it is there. Of one that a full disk has no
+        room for, nothing stays to take more of it.
+        """
+        try:
+            written_as: str = super()._save(name, content)  # type: ignore[misc]  # what Django's own backends override
+            self._sync(written_as)
+        except OSError as error:
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                with suppress(OSError):  # the first one says why
+                    self.delete(name)
+            raise
         return written_as
 
     def _sync(self, name: str) -> None:
@@ -192,6 +201,21 @@ def save(name: str, content: bytes) -> None:
     file.content_type = media_type_of(name)  # type: ignore[attr-defined]  # what a bucket answers it as
     with guarded():
         default_storage.save(name, file)
+
+
+def save_all(objects: Iterable[tuple[str, bytes]]) -> None:
+    """Saves objects that belong together. If one fails, those before it go at once, as far as the store can; who must be
+    sure that they do has said so before. Raises TemporarilyUnavailable.
+    """
+    saved: list[str] = []
+    try:
+        for name, content in objects:
+            save(name, content)
+            saved.append(name)
+    except TemporarilyUnavailable:
+        with suppress(TemporarilyUnavailable):
+            delete(saved)
+        raise
 
 
 class Stream:
